@@ -1,0 +1,36 @@
+# Each target sets up .venv by itself. PYTHON chooses the interpreter (3.11 to 3.13).
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+# Small nets run fastest with one thread a process.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: quick test lint speed setup clean
+
+quick: $(READY)  ## run the quick suite, print the tables, name the report
+	$(BIN)/python run_all.py run --suite quick
+
+test: $(READY)  ## run the tests that are not slow
+	$(BIN)/python -m pytest -q -n auto
+
+lint: $(READY)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=.venv/types $(BIN)/mypy --no-incremental -p dgmbench
+
+speed: $(READY)  ## time the metrics against their peers (installs the extra `peers`)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[peers]"
+	OMP_NUM_THREADS= $(BIN)/python run_all.py speed
+
+setup: $(READY)  ## make the environment alone
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else "Expected Python 3.11 to 3.13, got %d.%d; call make PYTHON=python3.12." % v[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	mkdir -p .venv/types
+	ln -sfn "$(CURDIR)" .venv/types/dgmbench
+	touch $(READY)
+
+clean:
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,1 @@
+"""The contract, the tasks, the suites and the harness."""

@@ -1,0 +1,39 @@
+"""The tensors that a trained model leaves behind; metrics see nothing else of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one probe of one model produced.
+
+    Attributes:
+        samples: Points of the task's domain, shape `(N, *shape)`.
+        log_prob: What the model says of the test rows, in nats, shape `(M,)`; None
+            without a claim.
+        log_prob_samples: The same of its own samples, shape `(N,)`; only of exact models.
+        law: Exact probability of every state of an enumerable domain, shape `(S,)`.
+        log_z: The model's estimate of the reward's log normaliser in nats, a scalar.
+    """
+
+    samples: Tensor
+    log_prob: Tensor | None = None
+    log_prob_samples: Tensor | None = None
+    law: Tensor | None = None
+    log_z: Tensor | None = None
+
+    def save(self, path: Path) -> None:
+        """Writes what there is as safetensors."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        save_file({k: v.cpu().contiguous() for k, v in tensors.items() if v is not None}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Evidence:
+        """Reads what `save` wrote."""
+        return cls(**load_file(path))

@@ -1,0 +1,198 @@
+"""What is to be modelled: samples, an exact density, a reward, or several of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What one point is.
+
+    Attributes:
+        shape: Event shape: `(D,)` vector, `(C, H, W)` image, `(T,)` sequence.
+        levels: None for real values; K for integers 0..K-1 (2 bits, 256 pixels, V tokens).
+        ordered: Whether neighbouring levels are alike (pixels, counts) or mere names (tokens).
+    """
+
+    shape: tuple[int, ...]
+    levels: int | None = None
+    ordered: bool = True
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates D of one point."""
+        return math.prod(self.shape)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether a point is laid out as `(C, H, W)`."""
+        return len(self.shape) == 3
+
+    @property
+    def num_states(self) -> float:
+        """Number of points of the domain; infinite where it is real-valued."""
+        return math.inf if self.levels is None else float(self.levels) ** self.dim
+
+    def states(self) -> Tensor:
+        """Returns every point of a small discrete domain, in lexicographic order.
+
+        Returns:
+            int64, shape `(levels ** D, *shape)`.
+
+        Raises:
+            ValueError: The domain is real-valued or has more than 2^20 points.
+        """
+        if self.levels is None or self.num_states > 2**20:
+            raise ValueError(f"Expected a domain of at most 2^20 points, got {self.num_states:g}.")
+        axes = [torch.arange(self.levels)] * self.dim
+        return torch.cartesian_prod(*axes).reshape(-1, *self.shape)
+
+    def index(self, x: Tensor) -> Tensor:
+        """Returns the row of each point in `states()`: shape `(N, *shape)` to int64 `(N,)`."""
+        if self.levels is None:
+            raise ValueError("Expected a discrete domain, got a real-valued one.")
+        place = self.levels ** torch.arange(self.dim - 1, -1, -1, device=x.device)
+        return (x.flatten(1).long() * place).sum(1)
+
+    def check(self, name: str, x: Tensor) -> Tensor:
+        """Returns `x` if every row is a point of the domain.
+
+        Args:
+            name: What the rows are, for the message.
+            x: Rows, shape `(N, *shape)`.
+
+        Raises:
+            ValueError: Wrong shape, NaN or infinity, a value that is not a whole number or is
+                outside 0..levels-1.
+        """
+        if tuple(x.shape[1:]) != self.shape:
+            want = ", ".join(map(str, self.shape))
+            raise ValueError(f"Expected {name} of shape (N, {want}), got {tuple(x.shape)}.")
+        if x.is_floating_point():
+            bad = int((~x.flatten(1).isfinite()).any(1).sum())
+            if bad:
+                raise ValueError(
+                    f"Expected finite {name}, got {bad} of {len(x)} rows with NaN or infinity."
+                )
+        if self.levels is not None and len(x):
+            if x.is_floating_point() and bool((x != x.round()).any()):
+                raise ValueError(
+                    f"Expected whole numbers 0..{self.levels - 1} in {name}, got fractions."
+                )
+            low, high = x.min().item(), x.max().item()
+            if low < 0 or high >= self.levels:
+                raise ValueError(
+                    f"Expected {name} within 0..{self.levels - 1}, got {low:g}..{high:g}."
+                )
+        return x
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The modes of a task, and to which of them a sample belongs.
+
+    Attributes:
+        count: Number K of modes.
+        assign: Maps points in the task's domain, shape `(N, *shape)`, to int64 labels `(N,)`;
+            -1 where a point is of no mode (not of high quality).
+        over: "high-quality" or "all": which samples the reverse KL of the histogram counts.
+    """
+
+    count: int
+    assign: Callable[[Tensor], Tensor]
+    over: str = "high-quality"
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where a task comes from and what to know before using it.
+
+    Attributes:
+        summary: One sentence: what a point is.
+        source: Where the data or the definition comes from.
+        licence: Licence of the data, as far as known.
+        citation: Paper or data set to cite.
+        pitfalls: What goes wrong when numbers of this task are compared carelessly.
+    """
+
+    summary: str
+    source: str = "defined by formula"
+    licence: str = "none needed"
+    citation: str = ""
+    pitfalls: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What a model may see: never test, draw, log_density or log_z.
+
+    Attributes:
+        domain: What one point is.
+        train: Training rows, shape `(N, *shape)`, or None on a task that has only a reward.
+        val: Validation rows, for choices; None likewise.
+        log_reward: log R(x) in nats, `(B, *shape)` to `(B,)`, on reward tasks.
+    """
+
+    domain: Domain
+    train: Tensor | None = None
+    val: Tensor | None = None
+    log_reward: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be modelled, with everything that judges need to know.
+
+    Rows are float32 on real-valued domains and integers (int64 or uint8) on discrete ones.
+
+    Attributes:
+        name: Kebab-case name.
+        version: Raised whenever data, split or definition change.
+        domain: What one point is.
+        kind: Baselines' hyper-parameters are chosen once per kind ("plane", "image", "grid", ...).
+        train: Training rows, shape `(N, *shape)`.
+        val: Validation rows.
+        test: Test rows: the reference of every distance, the points of every NLL.
+        holdout: Held-out rows that nobody trains on: the oracle where there is no sampler.
+        draw: Exact sampler: n to `(n, *shape)`, from torch's current random state.
+        log_density: Exact log p(x) in nats, `(B, *shape)` to `(B,)`.
+        log_reward: log R(x) = log p(x) + log_z in nats.
+        log_z: Exact log of the normaliser of the reward, in nats.
+        entropy: Exact entropy of p in nats.
+        modes: The modes, where they are known.
+        feature_map: Name of the feature map under the distances ("identity", "digits-cnn", ...).
+        primary: Name of the metric that chooses hyper-parameters on val.
+        refuses: Metrics that mean nothing on this task, with the reason.
+        card: Where it comes from.
+        checksum: SHA-256 of the rows that were loaded; empty where they are computed.
+    """
+
+    name: str
+    version: int
+    domain: Domain
+    kind: str
+    train: Tensor | None = None
+    val: Tensor | None = None
+    test: Tensor | None = None
+    holdout: Tensor | None = None
+    draw: Callable[[int], Tensor] | None = None
+    log_density: Callable[[Tensor], Tensor] | None = None
+    log_reward: Callable[[Tensor], Tensor] | None = None
+    log_z: float | None = None
+    entropy: float | None = None
+    modes: Modes | None = None
+    feature_map: str = "identity"
+    primary: str = "mmd"
+    refuses: Mapping[str, str] = field(default_factory=dict)
+    card: Card = field(default_factory=lambda: Card(summary=""))
+    checksum: str = ""
+
+    def for_training(self) -> TrainingTask:
+        """Returns what a model may see."""
+        return TrainingTask(self.domain, self.train, self.val, self.log_reward)

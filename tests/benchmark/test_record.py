@@ -1,0 +1,42 @@
+"""Records on disk: whole or not there, the newest of a cell wins."""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from dgmbench.benchmark.record import Record, Score, read_all, read_records, write_record
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def record(**changes):
+    given = {
+        "suite": "s", "task": "t", "task_version": 1, "model": "m", "family": "flow", "seed": 0,
+        "created": NOW,
+    }  # fmt: skip
+    return Record(**{**given, **changes})
+
+
+def test_round_trip_keeps_infinity_and_emptiness(tmp_path):
+    scores = (
+        Score(metric="nll", value=math.inf, mark="="),
+        Score(metric="mmd", reason="no such thing"),
+    )
+    write_record(record(scores=scores), tmp_path)
+    (read,) = read_records(tmp_path)
+    assert read.scores == scores
+
+
+def test_the_newest_record_of_a_cell_wins_and_the_old_one_stays(tmp_path):
+    write_record(record(keys={"score": "b"}, reason="new", created=NOW), tmp_path)
+    old = NOW - timedelta(days=1)
+    write_record(record(keys={"score": "c"}, reason="old", created=old), tmp_path)
+    assert [r.reason for r in read_records(tmp_path)] == ["new"]
+    assert len(list(read_all(tmp_path))) == 2
+
+
+def test_a_file_that_is_no_record_is_named(tmp_path):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "x.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"x\.json"):
+        read_records(tmp_path)
