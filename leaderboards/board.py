@@ -1,0 +1,193 @@
+"""From records to tables: one board a task, one row a model, one column a metric and protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ..benchmark.record import Record
+from .best import separates, winners
+from .cells import Cell, measured
+from .columns import THEMES, Column, columns, family_rank, label
+
+ROLES = {"oracle": "ceiling", "noise": "floor", "memoriser": "trap", "mode-dropper": "trap"}
+_FRAME = ("oracle", "mode-dropper", "memoriser", "noise")  # from the ceiling down
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model on one task, over all of its seeds."""
+
+    model: str
+    family: str
+    learns_from: str
+    likelihood: str
+    seeds: int
+    admitted: bool
+    cells: Mapping[Column, Cell]
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the row frames the table and is never best."""
+        return self.family == "control"
+
+    @property
+    def role(self) -> str:
+        """What a control is there for: "ceiling", "floor" or "trap"."""
+        return ROLES.get(self.model, "") if self.is_control else ""
+
+
+@dataclass(frozen=True)
+class Board:
+    """The tables of one task.
+
+    Attributes:
+        task: Name of the task.
+        columns: Columns that hold a number, themes in order.
+        rows: Models by family, the controls last.
+        left_out: Metrics without any number here, with the reasons.
+        warnings: What a column's numbers cannot be read as, by column.
+        footnotes: Remarks of cells and the letter of each.
+    """
+
+    task: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    left_out: Sequence[tuple[str, str]] = ()
+    warnings: Mapping[Column, str] = field(default_factory=dict)
+    footnotes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def models(self) -> list[Row]:
+        """Rows that may be best."""
+        return [row for row in self.rows if not row.is_control]
+
+    @property
+    def controls(self) -> list[Row]:
+        """Rows that frame the table."""
+        return [row for row in self.rows if row.is_control]
+
+    @property
+    def themes(self) -> list[tuple[str, list[Column]]]:
+        """Columns by theme, without empty themes."""
+        by_theme = {name: [c for c in self.columns if c.theme == name] for name in THEMES}
+        return [(name, found) for name, found in by_theme.items() if found]
+
+    @property
+    def shows_learning(self) -> bool:
+        """Whether some models learn from samples and others from a reward."""
+        return len({row.learns_from for row in self.models if row.admitted}) > 1
+
+    @property
+    def caption(self) -> str:
+        """What the error bars hold."""
+        counts = sorted({row.seeds for row in self.rows})
+        measured = "error bars are of measurement only, not of training"
+        spread = (
+            "the mean over seeds ± the standard deviation over seeds / √seeds, and never less "
+            "than the measurement's own error / √seeds"
+        )
+        if counts in ([], [1]):
+            return f"One seed: {measured}."
+        if len(counts) == 1:
+            return f"{counts[0]} seeds: {spread}."
+        return f"With several seeds: {spread}; with one seed, {measured}."
+
+
+def boards(records: Iterable[Record]) -> dict[str, Board]:
+    """Returns one board a task, by name."""
+    by_task: dict[str, list[Record]] = {}
+    for record in records:
+        by_task.setdefault(record.task, []).append(record)
+    return {task: board(task, found) for task, found in sorted(by_task.items())}
+
+
+def place(record: Record) -> tuple[int, str, int, str, int]:
+    """Sorts records by family, then name; controls from the ceiling down; then by seed."""
+    frame = _FRAME.index(record.model) if record.model in _FRAME else len(_FRAME)
+    control = frame if record.family == "control" else 0
+    return family_rank(record.family), record.family, control, record.model, record.seed
+
+
+def board(task: str, records: Sequence[Record]) -> Board:
+    """Builds the tables of one task from its records."""
+    by_model: dict[str, list[Record]] = {}
+    for record in sorted(records, key=place):
+        by_model.setdefault(record.model, []).append(record)
+    found = columns(records)
+    rows = [_row(cells, found) for cells in by_model.values()]
+    warnings = {c: text for c in found if (text := _warning(c, rows))}
+    rows = _crowned(rows, [c for c in found if c not in warnings and not c.is_cost])
+    left_out = _left_out(records, found)
+    return Board(task, found, rows, left_out, warnings, _footnotes(rows, found))
+
+
+def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
+    first = records[0]
+    return Row(
+        model=first.model,
+        family=first.family,
+        learns_from=first.learns_from,
+        likelihood=first.likelihood,
+        seeds=len(records),
+        admitted=any(record.status != "not admitted" for record in records),
+        cells={column: measured(column, records) for column in found},
+    )
+
+
+def _left_out(records: Sequence[Record], found: Sequence[Column]) -> list[tuple[str, str]]:
+    shown = {column.metric for column in found}
+    reasons: dict[str, dict[str, None]] = {}
+    for score in (score for record in records for score in record.scores):
+        if score.metric not in shown:
+            reasons.setdefault(score.metric, {})[score.reason or "no reason recorded"] = None
+    return [(label(metric), "; ".join(why)) for metric, why in sorted(reasons.items())]
+
+
+def _warning(column: Column, rows: Sequence[Row]) -> str:
+    """Says that a column does not tell the controls apart, so that no number in it is best."""
+    control = {row.model: row.cells[column] for row in rows if row.is_control}
+    # A copy is what memorisation metrics must catch, nonsense what the others must.
+    foe = "memoriser" if column.theme == "memorisation" else "noise"
+    if column.is_cost or not column.direction or not {"oracle", foe} <= control.keys():
+        return ""
+    direction: Literal["lower", "higher"] = "lower" if column.direction == "lower" else "higher"
+    if separates(control["oracle"], control[foe], direction):
+        return ""
+    the_foe = "the memoriser" if foe == "memoriser" else foe
+    return (
+        f"{column.label} does not put the oracle ahead of {the_foe} on this "
+        "task by two standard errors: nothing in this column is best."
+    )
+
+
+def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
+    best = {
+        column: winners(
+            {row.model: row.cells[column] for row in rows if not row.is_control}, column.direction
+        )
+        for column in ranked
+    }
+    return [
+        replace(
+            row,
+            cells={
+                column: replace(cell, best=row.model in best.get(column, ()))
+                for column, cell in row.cells.items()
+            },
+        )
+        for row in rows
+    ]
+
+
+def _footnotes(rows: Sequence[Row], found: Sequence[Column]) -> dict[str, str]:
+    cells = [row.cells[column] for column in found for row in rows]
+    remarks = dict.fromkeys(cell.remark for cell in cells if cell.remark)
+    return {remark: _letters(index) for index, remark in enumerate(remarks)}
+
+
+def _letters(index: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    head, tail = divmod(index, 26)
+    return (_letters(head - 1) if head else "") + chr(ord("a") + tail)

@@ -1,0 +1,117 @@
+"""One cell of a table: a number over seeds, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..benchmark.record import Record, Score
+from .best import Measured
+from .columns import Column
+from .rounding import Rounded, rounded, with_prefix
+
+_SHORT = {
+    "not admitted": "n/a",
+    "timed out": "timeout",
+    "out of memory": "memory",
+}
+_MARKS = ("", "=", "<=", "~")  # the weaker claim stands further right
+
+
+@dataclass(frozen=True)
+class Cell(Measured):
+    """One number of a table, or the reason why there is none.
+
+    Attributes:
+        n: Points that the number rests on; the fewest over seeds.
+        seeds: Seeds that the number is a mean over.
+        status: Status of the runs behind an empty cell.
+        remark: Why the cell is empty, or what a reader must know of its number.
+        best: Whether the number is the column's best or ties with it.
+    """
+
+    n: int | None = None
+    seeds: int = 0
+    status: str = "ok"
+    remark: str = ""
+    best: bool = False
+
+    @property
+    def short(self) -> str:
+        """What an empty cell shows."""
+        return "–" if self.status == "ok" else _SHORT.get(self.status, self.status)
+
+
+def printed(column: Column, cell: Cell) -> Rounded | None:
+    """Returns a cell's number as it is printed, or None where there is none."""
+    if cell.value is None:
+        return None
+    if column.is_cost:
+        return with_prefix(cell.value, cell.stderr, column.cost_unit)
+    return rounded(cell.value, cell.stderr)
+
+
+def measured(column: Column, records: Sequence[Record]) -> Cell:
+    """Returns a model's cell from its records, one a seed."""
+    scores = [
+        score
+        for record in records
+        for score in record.scores
+        if column.holds(score) and is_number(score)
+    ]
+    if not scores:
+        return _empty(column, records)
+    value, stderr = _over_seeds(scores)
+    missing = [r for r in records if not any(column.holds(s) and is_number(s) for s in r.scores)]
+    notes = dict.fromkeys(score.note for score in scores if score.note)
+    if missing:
+        why = dict.fromkeys(f"seed {r.seed}: {_why(column, r)}" for r in missing)
+        notes[f"{len(scores)} of {len(records)} seeds; {'; '.join(why)}"] = None
+    if len(scores) == 1 < len(records):
+        notes["its error bar is of measurement only"] = None
+    return Cell(
+        value=value,
+        stderr=stderr,
+        mark=max((s.mark for s in scores), key=lambda m: _MARKS.index(m) if m in _MARKS else 9),
+        n=min((s.n for s in scores if s.n is not None), default=None),
+        seeds=len(scores),
+        remark="; ".join(notes),
+    )
+
+
+def is_number(score: Score) -> bool:
+    """Whether a score holds a number, possibly infinite."""
+    return score.value is not None and not math.isnan(score.value)
+
+
+def _over_seeds(scores: Sequence[Score]) -> tuple[float, float | None]:
+    values = [score.value for score in scores if score.value is not None]
+    if len(values) == 1:
+        return values[0], scores[0].stderr
+    if not all(map(math.isfinite, values)):
+        return math.fsum(values), None
+    # Seeds that agree by chance, or by a deterministic fit, do not undo the error of measuring.
+    own = math.hypot(*(score.stderr or 0.0 for score in scores)) / len(values)
+    spread = statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.fmean(values), max(spread, own)
+
+
+def _empty(column: Column, records: Sequence[Record]) -> Cell:
+    reasons = dict.fromkeys(_why(column, record) for record in records)
+    # A row of which one seed ran is not a failed row.
+    status = min((r.status for r in records), key=lambda status: status != "ok")
+    return Cell(None, status=status, remark="; ".join(reasons))
+
+
+def _why(column: Column, record: Record) -> str:
+    if record.status != "ok":
+        where = f" in {record.phase}" if record.phase else ""
+        return f"{record.status}{where}: {record.reason or 'no reason recorded'}"
+    same = [score for score in record.scores if score.metric == column.metric]
+    if any(is_number(score) for score in same):
+        return "measured under another protocol"
+    if not same:
+        return "not measured"
+    return next((s.reason for s in same if s.reason), "not a number")

@@ -1,0 +1,183 @@
+"""What the columns of a table are called, which theme they belong to, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..benchmark.record import Record, Score
+
+FAMILIES = (
+    "latent",
+    "adversarial",
+    "flow",
+    "autoregressive",
+    "diffusion",
+    "transport",
+    "energy",
+    "moment",
+    "gflownet",
+    "classical",
+    "user",
+    "control",
+)
+
+# Each theme is a table of its own, so that tables stay narrow.
+_THEMES = {
+    "distance": {
+        "frechet_distance": "Fréchet distance",
+        "frechet_distance_infinity": "Fréchet distance, n → ∞",
+        "kernel_distance": "Kernel distance (KID)",
+        "mmd": "MMD²",
+        "energy_distance": "Energy distance",
+        "sliced_wasserstein": "Sliced Wasserstein",
+        "wasserstein": "Wasserstein",
+        "sinkhorn": "Sinkhorn",
+        "c2st": "C2ST",
+        "cmmd": "CMMD",
+    },
+    "fidelity & diversity": {
+        "precision": "Precision",
+        "recall": "Recall",
+        "density": "Density",
+        "coverage": "Coverage",
+        "vendi_score": "Vendi score",
+        "modes_captured": "Modes captured",
+        "high_quality": "High quality",
+        "reverse_kl": "Reverse KL of modes",
+    },
+    "memorisation": {
+        "nearest_neighbour_ratio": "Nearest-neighbour ratio",
+        "authenticity": "Authenticity",
+    },
+    "likelihood": {
+        "nll": "NLL",
+        "bits_per_dim": "Bits per dimension",
+    },
+    "known truth": {
+        "kl_to_truth": "KL(truth ‖ model)",
+        "reverse_kl_to_truth": "KL(model ‖ truth)",
+        "total_variation": "Total variation",
+        "l1_distance": "L1 distance",
+        "empirical_total_variation": "Empirical total variation",
+        "empirical_l1_distance": "Empirical L1 distance",
+        "log_z_error": "Error of log Z",
+    },
+    "further metrics": {},
+    "cost": {
+        "parameters": "Parameters",
+        "training_seconds": "Training time",
+        "samples_per_second": "Samples per second",
+        "nfe": "NFE",
+        "peak_memory": "Peak memory",
+    },
+}
+THEMES = tuple(_THEMES)
+_THEME_OF = {metric: theme for theme, labels in _THEMES.items() for metric in labels}
+_LABELS = {metric: label for labels in _THEMES.values() for metric, label in labels.items()}
+_ORDER = {metric: place for place, metric in enumerate(_LABELS)}
+_COST_UNITS = {"training_seconds": "s", "samples_per_second": "", "peak_memory": "B"}
+
+
+def label(metric: str) -> str:
+    """Returns what a reader calls a metric; an unknown one is named after its function."""
+    return _LABELS.get(metric) or metric.replace("_", " ").capitalize() or "(unnamed)"
+
+
+def theme(metric: str) -> str:
+    """Returns the theme of a metric; an unknown one is a further metric."""
+    return _THEME_OF.get(metric, "further metrics")
+
+
+def family_rank(family: str) -> int:
+    """Returns the place of a family in a table; an unknown one stands before the controls."""
+    order = [*FAMILIES[:-1], family, FAMILIES[-1]]
+    return order.index(family)
+
+
+@dataclass(frozen=True)
+class Column:
+    """Numbers that may be compared: one metric, one unit, one protocol.
+
+    Attributes:
+        metric: The metric's function name.
+        unit: Unit of every number in the column.
+        protocol: Protocol of every number in the column.
+        direction: "lower" or "higher" is better; "" where neither is.
+        letter: "A", "B", ... where a metric has several columns on a task, else "".
+    """
+
+    metric: str
+    unit: str
+    protocol: str
+    direction: str = ""
+    letter: str = ""
+
+    @property
+    def label(self) -> str:
+        """The heading, without unit and arrow."""
+        return f"{label(self.metric)} [{self.letter}]" if self.letter else label(self.metric)
+
+    @property
+    def theme(self) -> str:
+        """The table that the column belongs to."""
+        return theme(self.metric)
+
+    @property
+    def arrow(self) -> str:
+        """Where better is: "↓", "↑" or nothing."""
+        return {"lower": "↓", "higher": "↑"}.get(self.direction, "")
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether the column is a cost: printed with SI prefixes, never ranked."""
+        return self.theme == "cost"
+
+    @property
+    def printed_unit(self) -> str:
+        """Unit in the heading; costs carry theirs in the cell."""
+        return "" if self.is_cost else self.unit
+
+    @property
+    def cost_unit(self) -> str:
+        """Unit symbol behind a cost's SI prefix."""
+        return _COST_UNITS.get(self.metric, "")
+
+    def holds(self, score: Score) -> bool:
+        """Whether a score's number belongs here."""
+        return (score.metric, score.unit, score.protocol) == (
+            self.metric,
+            self.unit,
+            self.protocol,
+        )
+
+
+def heading(column: Column) -> str:
+    """Returns the heading on one line: label, unit, arrow."""
+    unit = f" ({column.printed_unit})" if column.printed_unit else ""
+    return f"{column.label}{unit} {column.arrow}".strip()
+
+
+def columns(records: Iterable[Record]) -> list[Column]:
+    """Returns the columns with at least one number, themes in order."""
+    directions: dict[tuple[str, str, str], str] = {}
+    for score in (score for record in records for score in record.scores):
+        if score.value is not None and score.value == score.value:
+            key = (score.metric, score.unit, score.protocol)
+            directions[key] = directions.get(key) or score.direction
+    keys = sorted(directions, key=_place)
+    return [Column(*key, directions[key], _letter(key, keys)) for key in keys]
+
+
+def _place(key: tuple[str, str, str]) -> tuple[int, int, str, str, str]:
+    metric, unit, protocol = key
+    order = _ORDER.get(metric, len(_ORDER))
+    return THEMES.index(theme(metric)), order, metric, unit, protocol
+
+
+def _letter(key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> str:
+    same = [other for other in keys if other[0] == key[0]]
+    if len(same) == 1:
+        return ""
+    place = same.index(key)
+    return chr(ord("A") + place) if place < 26 else f"A{place}"

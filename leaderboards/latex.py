@@ -1,0 +1,127 @@
+"""`leaderboard.tex`: a document that compiles as it is, with booktabs tables to copy out of it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from .board import Board, Row
+from .cells import Cell, printed
+from .columns import Column, heading
+from .rounding import Rounded
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "±": r"$\pm$",
+    "∞": r"$\infty$",
+    "→": r"$\to$",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+    "‖": r"$\Vert$",
+    "√": r"$\surd$",
+    "≤": r"$\le$",
+    "²": r"$^2$",
+    "–": "--",
+    "—": "---",
+    "é": r"\'e",
+    "’": "'",
+    "“": "``",
+    "”": "''",
+}
+_MARKS = {"=": "$=$ ", "<=": r"$\le$ ", "~": r"$\sim$ "}
+_HEAD = r"""\documentclass[a4paper]{article}
+\usepackage[T1]{fontenc}
+\usepackage[landscape,margin=15mm]{geometry}
+\usepackage{booktabs}
+\begin{document}
+\small
+"""
+
+
+def escape(text: str) -> str:
+    """Returns text that LaTeX prints as it is; letters that its fonts lack lose their accents."""
+    return "".join(_SPECIAL.get(char) or _plain(char) for char in text)
+
+
+def _plain(char: str) -> str:
+    if char.isascii():
+        return char if char.isprintable() else " "
+    folded = unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
+    return "".join(_SPECIAL.get(part, part) for part in folded) or "?"
+
+
+def leaderboard_tex(boards: Mapping[str, Board]) -> str:
+    """Returns the document: a section a task, a table a theme."""
+    sections = [_section(board) for board in boards.values()]
+    return _HEAD + "\n".join(sections) + "\n\\end{document}\n"
+
+
+def _section(board: Board) -> str:
+    parts = [rf"\section*{{{escape(board.task)}}}", escape(board.caption) + "\n"]
+    parts += [_table(board, name, found) for name, found in board.themes]
+    notes = [f"{key}: {escape(remark)}" for remark, key in board.footnotes.items()]
+    notes += [escape(text) for text in board.warnings.values()]
+    notes += [f"{escape(name)} is left out: {escape(why)}" for name, why in board.left_out]
+    notes += [f"{escape(c.label)}: {escape(c.protocol)}" for c in board.columns if c.letter]
+    if notes:
+        parts.append(r"\begin{itemize}\footnotesize")
+        parts += [rf"\item {note}" for note in notes]
+        parts.append(r"\end{itemize}")
+    return "\n".join([*parts, r"\clearpage"])
+
+
+def _table(board: Board, name: str, found: Sequence[Column]) -> str:
+    heads = ["Family", "Model", *(["Learns from"] if board.shows_learning else [])]
+    heads += [escape(heading(column)) for column in found]
+    spec = "l" * (len(heads) - len(found)) + "r" * len(found)
+    lines = [
+        r"\medskip\noindent",
+        rf"\begin{{tabular}}{{@{{}}{spec}@{{}}}}",
+        rf"\multicolumn{{{len(heads)}}}{{@{{}}l}}{{\textit{{{escape(name.capitalize())}}}}} \\",
+        r"\toprule",
+        " & ".join(heads) + r" \\",
+        r"\midrule",
+        *(_line(board, row, found) for row in board.models),
+    ]
+    if board.models and board.controls:
+        lines.append(r"\midrule")
+    lines += [_line(board, row, found) for row in board.controls]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _line(board: Board, row: Row, found: Sequence[Column]) -> str:
+    head = [row.family, row.model, *([row.learns_from] if board.shows_learning else [])]
+    cells = [_cell(board, column, row.cells[column]) for column in found]
+    return " & ".join([*map(escape, head), *cells]) + r" \\"
+
+
+def _cell(board: Board, column: Column, cell: Cell) -> str:
+    key = board.footnotes.get(cell.remark, "")
+    note = rf"\textsuperscript{{{key}}}" if key else ""
+    number = printed(column, cell)
+    if number is None:
+        return escape(cell.short) + note
+    text = _number(number)
+    return _MARKS.get(cell.mark, "") + (rf"\textbf{{{text}}}" if cell.best else text) + note
+
+
+def _number(number: Rounded) -> str:
+    value = escape(number.value).replace("-", "$-$")
+    both = rf"{value} $\pm$ {number.error}" if number.error else value
+    if number.exponent:
+        power = rf"$\times 10^{{{number.exponent}}}$"
+        both = f"({both}){power}" if number.error else f"{both}{power}"
+    return f"{both} {number.suffix}".strip()

@@ -1,0 +1,78 @@
+"""`leaderboard.md`: the tables as a forge or an editor shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from .board import Board, Row
+from .cells import Cell, printed
+from .columns import Column, heading
+
+LEGEND = (
+    ("=", "exact: log p(x) itself"),
+    ("≤", "the true number is at most this: a bound, in expectation"),
+    ("~", "an estimate that can err to either side: shown, never ranked"),
+    ("–", "no number; the letter behind it says why"),
+)
+_MARKS = {"=": "= ", "<=": "≤ ", "~": r"\~ "}
+
+
+def escape(text: str) -> str:
+    """Returns text that Markdown and the HTML behind it print as it is, on one line."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", " ".join(text.split()))
+
+
+def leaderboard_md(boards: Mapping[str, Board], title: str) -> str:
+    """Returns the page: a section a task, a table a theme."""
+    legend = [f"- {escape(mark)} {escape(text)}" for mark, text in LEGEND]
+    lead = [
+        f"# {escape(title)}",
+        "Every number is value ± standard error. Bold: the best of its column and all that differ "
+        "from it by at most two standard errors of the difference. Controls are never best.",
+        "\n".join(legend),
+    ]
+    return "\n\n".join([*lead, *(_section(board) for board in boards.values())]) + "\n"
+
+
+def _section(board: Board) -> str:
+    parts = [f"## {escape(board.task)}", escape(board.caption)]
+    for name, found in board.themes:
+        parts += [f"### {name.capitalize()}", _table(board, found)]
+    notes = [f"- <sup>{key}</sup> {escape(remark)}" for remark, key in board.footnotes.items()]
+    notes += [f"- {escape(text)}" for text in board.warnings.values()]
+    notes += [f"- {escape(name)} is left out: {escape(why)}" for name, why in board.left_out]
+    protocols = [f"- {escape(c.label)}: {escape(c.protocol)}" for c in board.columns if c.protocol]
+    for title, found_notes in (("Notes", notes), ("Protocols", protocols)):
+        if found_notes:
+            parts += [f"### {title}", "\n".join(found_notes)]
+    return "\n\n".join(parts)
+
+
+def _table(board: Board, found: Sequence[Column]) -> str:
+    heads = ["Family", "Model", *(["Learns from"] if board.shows_learning else [])]
+    rule = ["---"] * len(heads) + ["---:"] * len(found)
+    lines = [_line([*heads, *(escape(heading(c)) for c in found)]), _line(rule)]
+    lines += [_line(_cells(board, row, found)) for row in board.rows]
+    return "\n".join(lines)
+
+
+def _cells(board: Board, row: Row, found: Sequence[Column]) -> list[str]:
+    model = f"{row.model} ({row.role})" if row.role else row.model
+    head = [row.family, model, *([row.learns_from] if board.shows_learning else [])]
+    return [*map(escape, head), *(_cell(board, c, row.cells[c]) for c in found)]
+
+
+def _cell(board: Board, column: Column, cell: Cell) -> str:
+    key = board.footnotes.get(cell.remark, "")
+    note = f"<sup>{key}</sup>" if key else ""
+    number = printed(column, cell)
+    if number is None:
+        return escape(cell.short) + note
+    text = f"**{number.text}**" if cell.best else number.text
+    return f"{_MARKS.get(cell.mark, '')}{text}{note}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,234 @@
+"""`report.html`: one file that opens without a network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment as Templates
+from jinja2 import FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from ..benchmark.record import Record, TaskRecord
+from . import svg
+from .board import Board, boards, place
+from .cells import printed
+from .columns import Column
+from .files import Unshown, curve
+from .gallery import Gallery, gallery
+from .rounding import Rounded
+from .table import leading
+
+_FOLDER = Path(__file__).parent / "templates"
+_ARXIV = re.compile(r"(?:arxiv:)?\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})", re.I)
+_MARKS = {"=": "=", "<=": "≤", "~": "~"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Training curve of one model: an SVG with its players' names, or what is wrong with it."""
+
+    model: str
+    family: str
+    svg: str = ""
+    players: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model over all tasks: its first record, its claims, its arguments with their tasks."""
+
+    first: Record
+    claims: list[str]
+    arguments: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Everything that the page says of one task."""
+
+    task: TaskRecord
+    board: Board
+    counts: str
+    lead: Column | None
+    dots: Markup
+    gallery: Gallery
+    curves: tuple[Curve, ...]
+
+
+def page(records: Sequence[Record], tasks: dict[str, TaskRecord], root: Path) -> str:
+    """Renders the page.
+
+    Args:
+        records: The newest record of every cell.
+        tasks: Descriptions of tasks, by name.
+        root: Results folder; only files whose SHA-256 is the recorded one are shown.
+    """
+    sections = [
+        _section(tasks.get(name) or _unknown(name, records), board, records, root)
+        for name, board in boards(records).items()
+    ]
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(
+            title=title(records),
+            suites=_distinct(r.suite for r in records),
+            written=max((r.created for r in records), default=None),
+            environment=_environment(records),
+            sections=sections,
+            failures=[r for r in records if r.status not in ("ok", "not admitted")],
+            refusals=[r for r in records if r.status == "not admitted"],
+            models=_models(records),
+            style=_source("report.css"),
+            script=_source("report.js"),
+        )
+    )
+
+
+def title(records: Sequence[Record]) -> str:
+    """Returns the heading of a results folder."""
+    suites = _distinct(record.suite for record in records)
+    return f"dgmbench: {', '.join(suites)}" if suites else "dgmbench: no records"
+
+
+def typeset(number: Rounded) -> Markup:
+    """Returns a printed number as HTML, with true minus signs and powers of ten."""
+    both = escape(number.value)
+    if number.error:
+        both = Markup('{}<span class="pm"> ± {}</span>').format(number.value, number.error)
+    if number.exponent:
+        inner = Markup("({})").format(both) if number.error else both
+        both = Markup("{} × 10<sup>{}</sup>").format(inner, number.exponent)
+    if number.suffix:
+        both = Markup("{} {}").format(both, number.suffix)
+    return Markup(both.replace("-", "−"))
+
+
+def sortable(value: float | None) -> str:
+    """Returns a number as JavaScript reads it; empty where there is none."""
+    return json.dumps(value) if value is not None else ""
+
+
+def paper(text: str) -> Markup:
+    """Returns a citation with a link where it names an arXiv id."""
+    link = '<a href="https://arxiv.org/abs/{0}">arXiv:{0}</a>'
+    parts, end = [], 0
+    for match in _ARXIV.finditer(text):
+        parts += [escape(text[end : match.start()]), Markup(link).format(match[1])]
+        end = match.end()
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def _templates() -> Templates:
+    templates = Templates(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals |= {"printed": printed, "marks": _MARKS}
+    templates.filters |= {"typeset": typeset, "sortable": sortable, "paper": paper}
+    return templates
+
+
+def _source(name: str) -> Markup:
+    """CSS and JavaScript of ours stand in the page as they are."""
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))
+
+
+def _section(task: TaskRecord, board: Board, records: Sequence[Record], root: Path) -> Section:
+    mine = [record for record in records if record.task == board.task]
+    mine.sort(key=place)
+    lead = next((c for c in leading(board, task.primary) if not c.is_cost), None)
+    return Section(
+        task=task,
+        board=board,
+        counts=_counts(mine),
+        lead=lead,
+        dots=Markup(svg.dots(board, lead)) if lead else Markup(),
+        gallery=gallery(task, mine, root),
+        curves=tuple(_curves(mine, root)),
+    )
+
+
+def _unknown(name: str, records: Sequence[Record]) -> TaskRecord:
+    version = next(record.task_version for record in records if record.task == name)
+    return TaskRecord(name=name, version=version, kind="", shape=())
+
+
+def _counts(records: Sequence[Record]) -> str:
+    statuses: list[str] = [record.status for record in records]
+    return ", ".join(f"{statuses.count(status)} {status}" for status in _distinct(statuses))
+
+
+def _curves(records: Sequence[Record], root: Path) -> list[Curve]:
+    """One curve a model: of the first seed that has one."""
+    found: dict[str, Curve] = {}
+    for record in records:
+        if record.model in found or "curve" not in record.files:
+            continue
+        try:
+            players = curve(record.files["curve"], root)
+        except Unshown as error:
+            found[record.model] = Curve(record.model, record.family, trouble=str(error))
+            continue
+        if drawn := svg.curves(players):
+            names = tuple(players)
+            found[record.model] = Curve(record.model, record.family, Markup(drawn), names)
+    return list(found.values())
+
+
+def _models(records: Sequence[Record]) -> list[Model]:
+    """Every model by family; claims and arguments can differ by task, so each is named once."""
+    found: dict[str, list[Record]] = {}
+    for record in sorted(records, key=place):
+        found.setdefault(record.model, []).append(record)
+    return [
+        Model(
+            first=cells[0],
+            claims=_distinct(r.likelihood for r in cells if r.status != "not admitted"),
+            arguments=_by_task((_arguments(r), r.task) for r in cells),
+        )
+        for cells in found.values()
+    ]
+
+
+def _arguments(record: Record) -> str:
+    return ", ".join(f"{name}={value}" for name, value in record.arguments.items())
+
+
+def _by_task(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Texts with the tasks that they hold on; no task is named where all say the same."""
+    tasks: dict[str, list[str]] = {}
+    for text, task in pairs:
+        tasks.setdefault(text, []).append(task)
+    if len(tasks) == 1:
+        return [(text, "") for text in tasks]
+    return [(text, ", ".join(_distinct(names))) for text, names in tasks.items() if text]
+
+
+def _environment(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
+    """Each fact of where the cells ran, with every value that occurs."""
+    where = [record.environment for record in records]
+    facts = {
+        "commit": _distinct(
+            e.commit + " (with local changes)" * e.dirty for e in where if e.commit
+        ),
+        "dgmbench": _distinct(e.dgmbench for e in where),
+        "Python": _distinct(e.python for e in where),
+        "torch": _distinct(e.torch for e in where),
+        "platform": _distinct(e.platform for e in where),
+        "hardware": _distinct(e.hardware for e in where),
+        "device": _distinct(e.device for e in where),
+    }
+    return [(name, values) for name, values in facts.items() if values]
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value))

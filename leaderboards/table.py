@@ -1,0 +1,86 @@
+"""Short tables for the terminal: one a task, its leading columns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..benchmark.record import read_records, read_tasks
+from .board import Board, boards
+from .cells import Cell, printed
+from .columns import Column, heading
+
+_LEADING = (
+    "frechet_distance",
+    "mmd",
+    "kl_to_truth",
+    "l1_distance",
+    "log_z_error",
+    "nll",
+    "nearest_neighbour_ratio",
+    "coverage",
+    "training_seconds",
+)
+_MOST_COLUMNS = 5
+_MARKS = {"=": "= ", "<=": "≤ ", "~": "~ "}
+
+
+def summary(root: Path) -> str:
+    """Returns the leading columns of every task under a results folder, as plain text."""
+    out = io.StringIO()
+    show(root, Console(file=out, width=140, color_system=None))
+    return out.getvalue()
+
+
+def show(root: Path, console: Console) -> None:
+    """Prints the leading columns of every task under a results folder, one table a task."""
+    primary = {name: task.primary for name, task in read_tasks(root).items()}
+    found = boards(read_records(root))
+    if not found:
+        console.print(f"No records under {root}.", markup=False)
+    room = max(1, min(_MOST_COLUMNS, (console.width - 34) // 21))
+    for name, board in found.items():
+        console.print(_table(board, leading(board, primary.get(name, ""))[:room]))
+    if found:
+        console.print("* best or tied with it; = exact, ≤ upper bound, ~ estimate (not ranked).\n")
+
+
+def leading(board: Board, primary: str = "") -> list[Column]:
+    """Returns the few columns that say most of a task, its primary metric first."""
+    order = [primary, *(metric for metric in _LEADING if metric != primary)]
+    found = [c for metric in order for c in board.columns if c.metric == metric]
+    return (found or list(board.columns))[:_MOST_COLUMNS]
+
+
+def _table(board: Board, found: Sequence[Column]) -> Table:
+    table = Table(
+        title=Text(board.task, style="bold"),
+        caption=Text(board.caption),
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for head in ("family", "model"):
+        table.add_column(head, no_wrap=True)
+    for column in found:
+        table.add_column(Text(heading(column)), justify="right", no_wrap=True)
+    for place, row in enumerate(board.rows):
+        closes = place + 1 == len(board.models) and bool(board.controls)
+        cells = [_cell(column, row.cells[column]) for column in found]
+        table.add_row(Text(row.family), Text(row.model), *cells, end_section=closes)
+    return table
+
+
+def _cell(column: Column, cell: Cell) -> Text:
+    number = printed(column, cell)
+    if number is None:
+        return Text(cell.short, style="dim")
+    text = f"{_MARKS.get(cell.mark, '')}{number.text}"
+    return Text(f"*{text}", style="bold") if cell.best else Text(text)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import pytest
+from dgmbench.benchmark.record import Record, Score
+from dgmbench.leaderboards.board import board
+from dgmbench.leaderboards.columns import FAMILIES
+
+WHEN = datetime(2025, 1, 2, tzinfo=UTC)
+
+
+def record(model, *scores, family="flow", seed=0, **rest):
+    identity = {"suite": "s", "task": "t", "task_version": 1, "created": WHEN}
+    return Record(**identity, model=model, family=family, seed=seed, scores=scores, **rest)
+
+
+def mmd(value, stderr=0.01, protocol="n=100", **rest):
+    return Score(
+        metric="mmd", value=value, stderr=stderr, protocol=protocol, direction="lower", **rest
+    )
+
+
+def only_cells(found):
+    """The cells of a board with one column, by model."""
+    (column,) = found.columns
+    return {row.model: row.cells[column] for row in found.rows}
+
+
+def test_rows_stand_by_family_and_controls_last_from_the_ceiling_down():
+    records = [record(f"m-{family}", mmd(1.0), family=family) for family in sorted(FAMILIES[:-1])]
+    controls = ("noise", "memoriser", "oracle")
+    records += [record(name, mmd(1.0), family="control") for name in controls]
+    found = board("t", records)
+    assert [row.family for row in found.models] == list(FAMILIES[:-1])
+    assert [row.model for row in found.controls] == ["oracle", "memoriser", "noise"]
+
+
+def test_two_protocols_never_share_a_column():
+    found = board("t", [record("a", mmd(1.0)), record("b", mmd(0.1, protocol="n=200"))])
+    first, second = found.columns
+    assert (first.protocol, second.protocol) == ("n=100", "n=200")
+    assert (first.label, second.label) == ("MMD² [A]", "MMD² [B]")
+    a, b = found.rows
+    assert (a.cells[first].value, a.cells[second].value) == (1.0, None)
+    assert (b.cells[first].value, b.cells[second].value) == (None, 0.1)
+    assert b.cells[first].remark == "measured under another protocol"
+    # Each is the best of its own column.
+    assert a.cells[first].best
+    assert b.cells[second].best
+
+
+def test_two_units_never_share_a_column():
+    found = board("t", [record("a", mmd(1.0, unit="nats")), record("b", mmd(1.0, unit="bits"))])
+    assert [column.unit for column in found.columns] == ["bits", "nats"]
+
+
+def test_empty_cells_say_why():
+    records = [
+        record("ok", mmd(1.0)),
+        record("empty", Score(metric="mmd", reason="Means nothing here.")),
+        record("nan", mmd(math.nan)),
+        record("silent"),
+        record("broken", status="diverged", phase="train", reason="NaN at step 3."),
+    ]
+    cells = only_cells(board("t", records))
+    assert cells["ok"].remark == ""
+    assert cells["empty"].remark == "Means nothing here."
+    assert cells["nan"].remark == "not a number"
+    assert cells["silent"].remark == "not measured"
+    assert cells["broken"].remark == "diverged in train: NaN at step 3."
+    assert cells["broken"].short == "diverged"
+    assert [name for name, cell in cells.items() if cell.value is not None] == ["ok"]
+
+
+def test_a_metric_without_any_number_is_left_out_with_its_reason():
+    found = board("t", [record("a", mmd(1.0), Score(metric="vendi_score", reason="Too few."))])
+    assert [column.metric for column in found.columns] == ["mmd"]
+    assert found.left_out == [("Vendi score", "Too few.")]
+
+
+def test_one_seed_keeps_the_measurement_error():
+    found = board("t", [record("a", mmd(1.0, 0.07))])
+    assert only_cells(found)["a"].stderr == 0.07
+    assert "measurement only, not of training" in found.caption
+
+
+def test_seeds_give_mean_and_standard_error_of_the_mean():
+    found = board("t", [record("a", mmd(v, 0.01), seed=s) for s, v in enumerate((1.0, 2.0, 6.0))])
+    cell = only_cells(found)["a"]
+    # Deviations -2, -1, 3: variance 14 / 2 = 7, so that the error is sqrt(7 / 3).
+    assert cell.value == pytest.approx(3.0)
+    assert cell.stderr == pytest.approx(math.sqrt(7 / 3))
+    assert cell.seeds == 3
+    assert found.caption.startswith("3 seeds: the mean over seeds")
+
+
+def test_seeds_that_agree_keep_the_error_of_measuring():
+    cell = only_cells(board("t", [record("a", mmd(1.0, 0.3), seed=s) for s in range(2)]))["a"]
+    assert cell.stderr == pytest.approx(0.3 / math.sqrt(2))
+
+
+def test_a_failed_seed_is_told():
+    broken = record("a", seed=1, status="killed", phase="train", reason="Signal 9.")
+    cell = only_cells(board("t", [record("a", mmd(1.0, 0.07)), broken]))["a"]
+    assert (cell.value, cell.stderr, cell.seeds) == (1.0, 0.07, 1)
+    assert "1 of 2 seeds; seed 1: killed in train: Signal 9." in cell.remark
+    assert "measurement only" in cell.remark
+
+
+def test_seeds_of_different_claims_carry_the_weakest():
+    found = board("t", [record("a", mmd(1.0, mark=m), seed=s) for s, m in enumerate(("=", "~"))])
+    assert only_cells(found)["a"].mark == "~"
+
+
+def test_controls_are_never_best():
+    oracle = record("oracle", mmd(0.0), family="control")
+    noise = record("noise", mmd(9.0), family="control")
+    found = board("t", [oracle, noise, record("a", mmd(1.0)), record("b", mmd(2.0))])
+    assert {name for name, cell in only_cells(found).items() if cell.best} == {"a"}
+    assert not found.warnings
+
+
+def test_nothing_is_best_where_the_oracle_is_not_ahead_of_noise():
+    oracle = record("oracle", mmd(1.0), family="control")
+    noise = record("noise", mmd(1.02), family="control")
+    found = board("t", [oracle, noise, record("a", mmd(0.5))])
+    assert not any(cell.best for cell in only_cells(found).values())
+    (warning,) = found.warnings.values()
+    assert "oracle ahead of noise" in warning
+
+
+def test_costs_are_never_best_and_unknown_metrics_have_a_table():
+    scores = (
+        Score(metric="nfe", value=3.0, direction="lower"),
+        Score(metric="odd_one", value=1.0),
+    )
+    found = board("t", [record("a", *scores)])
+    assert [name for name, _ in found.themes] == ["further metrics", "cost"]
+    assert [column.label for column in found.columns] == ["Odd one", "NFE"]
+    assert not any(cell.best for cell in found.rows[0].cells.values())
+
+
+def test_learns_from_shows_only_where_both_kinds_are_admitted():
+    reward = record("r", mmd(1.0), family="gflownet", learns_from="reward")
+    refused = reward.model_copy(update={"status": "not admitted", "scores": ()})
+    assert board("t", [record("a", mmd(1.0)), reward]).shows_learning
+    assert not board("t", [record("a", mmd(1.0)), refused]).shows_learning
