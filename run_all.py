@@ -1,7 +1,7 @@
 """The harness: runs suites of deep generative models and writes comparison tables.
 
-    python run_all.py            the quick suite
-    python run_all.py --help     everything else
+python run_all.py            the quick suite
+python run_all.py --help     everything else
 """
 
 import sys

@@ -36,8 +36,10 @@ class Domain:
 
     @property
     def num_states(self) -> float:
-        """Number of points of the domain; infinite where it is real-valued."""
-        return math.inf if self.levels is None else float(self.levels) ** self.dim
+        """Number of points of the domain; infinite where it is real-valued or above 1e304."""
+        if self.levels is None or self.dim * math.log(self.levels) > 700:  # beyond float64
+            return math.inf
+        return float(self.levels) ** self.dim
 
     def states(self) -> Tensor:
         """Returns every point of a small discrete domain, in lexicographic order.

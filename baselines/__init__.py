@@ -1,0 +1,42 @@
+"""Reference implementations of each family: one model, one file.
+
+`MODELS` gives the names that tables and the command line use, in the order of the tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .adversarial.gan import GAN
+from .autoregressive.made import MADE
+from .classical.gmm import GMM
+from .classical.kde import KDE
+from .controls.memoriser import Memoriser
+from .controls.mode_dropper import ModeDropper
+from .controls.noise import Noise
+from .controls.oracle import Oracle
+from .diffusion.ddpm import DDPM
+from .energy.ebm import EBM
+from .flows.nsf import NSF
+from .gflownet.trajectory_balance import TrajectoryBalance
+from .latent.vae import VAE
+from .moment.gmmn import GMMN
+from .transport.flow_matching import FlowMatching
+
+MODELS: dict[str, type[Any]] = {
+    "vae": VAE,
+    "gan": GAN,
+    "nsf": NSF,
+    "made": MADE,
+    "ddpm": DDPM,
+    "flow-matching": FlowMatching,
+    "ebm": EBM,
+    "gmmn": GMMN,
+    "gfn-tb": TrajectoryBalance,
+    "gmm": GMM,
+    "kde": KDE,
+    "oracle": Oracle,
+    "memoriser": Memoriser,
+    "mode-dropper": ModeDropper,
+    "noise": Noise,
+}

@@ -1,0 +1,94 @@
+"""What the classical density estimators share: scaling, buffers and the claim of a domain."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ...benchmark.model import Budget, GenerativeModel, Likelihood
+from ...benchmark.task import Domain, TrainingTask
+from ..scaling import Scaling
+from .resizable import Resizable
+
+# Rows whose log-density is computed at once.
+CHUNK = 1024
+
+
+class Estimator(Resizable, GenerativeModel):
+    """A density on scaled coordinates, fitted without a loss.
+
+    What is fitted are buffers, so that `state_dict` holds the whole model. EXACT on real
+    domains; on integers a LOWER_BOUND, the density at one dequantised point.
+
+    Args:
+        domain: What one point is.
+
+    Attributes:
+        curve: Rows (step, name, value) of the last `fit`.
+    """
+
+    family = "classical"
+    network = ""
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__()
+        reason = self.supports(domain)
+        if reason:
+            raise ValueError(f"Expected a domain that {type(self).__name__} models: {reason}.")
+        self.domain = domain
+        self.scaling = Scaling(domain)
+        self.curve: list[tuple[int, str, float]] = []
+        real = domain.levels is None
+        self.likelihood = Likelihood.EXACT if real else Likelihood.LOWER_BOUND
+
+    @property
+    def device(self) -> torch.device:
+        """Where the buffers are."""
+        return self.scaling.shift.device
+
+    @abstractmethod
+    def estimate(self, train: Tensor, val: Tensor, steps: int) -> None:
+        """Sets the buffers from scaled rows, float64 `(N, D)`, in at most `steps` iterations."""
+
+    @abstractmethod
+    def density(self, y: Tensor) -> Tensor:
+        """Returns log p(y) in nats of scaled points, float64 `(B, D)` to `(B,)`."""
+
+    @abstractmethod
+    def draw(self, n: int) -> Tensor:
+        """Draws scaled points, shape `(n, D)`."""
+
+    def fit(self, task: TrainingTask, budget: Budget) -> None:
+        """Fits the density; without val rows, every tenth row of train takes their place."""
+        if task.train is None:
+            raise ValueError(f"Expected training rows for {type(self).__name__}, got none.")
+        train = task.train.to(self.device)
+        self.scaling.fit(train)
+        rows = self.encode(train)
+        held_out = torch.arange(len(rows), device=self.device) % 10 == 0
+        val = rows[held_out] if task.val is None else self.encode(task.val.to(self.device))
+        self.curve = []
+        self.estimate(rows if task.val is not None else rows[~held_out], val, budget.steps)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Returns scaled coordinates of points `(B, *shape)`, float64 `(B, D)`."""
+        return self.scaling.encode(x).flatten(1).double()
+
+    @torch.no_grad()
+    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+        y = self.draw(n).to(self.scaling.shift.dtype)
+        return self.scaling.decode(y.unflatten(1, self.domain.shape))
+
+    @torch.no_grad()
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Returns log p(x) in nats, or its bound on integers, shape `(B,)`."""
+        log_p = self.in_chunks(self.density, self.encode(x))
+        return (log_p + self.scaling.log_abs_det).float()
+
+    @staticmethod
+    def in_chunks(f: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+        """Returns f of the rows, computed chunk by chunk."""
+        return torch.cat([f(part) for part in rows.split(CHUNK)])

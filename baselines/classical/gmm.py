@@ -1,0 +1,183 @@
+r"""Gaussian mixture, fitted by expectation maximisation.
+
+Dempster, Laird & Rubin, Maximum Likelihood from Incomplete Data via the EM Algorithm, JRSS B 39
+(1977). With p(x) = sum_k w_k N(x; m_k, S_k), an iteration computes responsibilities
+r_k(x) ~ w_k N(x; m_k, S_k), then, over the N rows (Bishop 2006, eqs. 9.24-9.27),
+
+    n_k = sum r_k(x),  w_k = n_k / N,  m_k = sum r_k(x) x / n_k,
+    S_k = sum r_k(x) (x - m_k)(x - m_k)^T / n_k + floor I,
+
+and never lowers the likelihood (with a floor: but for its effect). Means start as k-means++
+(Arthur & Vassilvitskii 2007) draws them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...benchmark.task import Domain
+from .estimator import Estimator
+
+
+@dataclass
+class Mixture:
+    """Parameters of K Gaussians in D dimensions, float64.
+
+    Attributes:
+        log_weights: Shape `(K,)`.
+        means: Shape `(K, D)`.
+        factors: Lower Cholesky factors of the covariances, shape `(K, D, D)`.
+    """
+
+    log_weights: Tensor
+    means: Tensor
+    factors: Tensor
+
+    def joint(self, x: Tensor) -> Tensor:
+        """Returns log w_k N(x; m_k, S_k) for points `(N, D)`: shape `(N, K)`."""
+        scaled = torch.linalg.solve_triangular(
+            self.factors, (x - self.means.unsqueeze(1)).mT, upper=False
+        )  # (K, D, N)
+        log_det = self.factors.diagonal(dim1=1, dim2=2).log().sum(1)
+        constant = self.log_weights - log_det - 0.5 * x.shape[1] * math.log(2 * math.pi)
+        return constant - 0.5 * scaled.square().sum(1).T
+
+
+def kmeans_plus_plus(x: Tensor, count: int) -> Tensor:
+    """Draws starting means among rows `(N, D)`, far from one another: shape `(count, D)`."""
+    means = x[torch.randint(len(x), (1,), device=x.device)]
+    for _ in range(count - 1):
+        distance = torch.cdist(x, means).amin(1).square()
+        # Where every row is a mean already, any row will do.
+        weights = distance if bool(distance.any()) else torch.ones_like(distance)
+        means = torch.cat([means, x[weights.multinomial(1)]])
+    return means
+
+
+def maximise(x: Tensor, responsibilities: Tensor, floor: float) -> Mixture:
+    """The M-step.
+
+    Args:
+        x: Rows, shape `(N, D)`.
+        responsibilities: Shape `(N, K)`, rows sum to 1.
+        floor: Added to the diagonal of the covariances.
+    """
+    counts = responsibilities.sum(0).clamp_min(1e-10)
+    means = responsibilities.T @ x / counts.unsqueeze(1)
+    centred = x - means.unsqueeze(1)  # (K, N, D)
+    covariance = torch.einsum("nk,kni,knj->kij", responsibilities, centred, centred)
+    covariance = covariance / counts.view(-1, 1, 1)
+    eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
+    factors = torch.linalg.cholesky(covariance + floor * eye)
+    return Mixture((counts / counts.sum()).log(), means, factors)
+
+
+def start(x: Tensor, components: int, floor: float) -> Mixture:
+    """Each row belongs to the nearest of the k-means++ means."""
+    nearest = torch.cdist(x, kmeans_plus_plus(x, components)).argmin(1)
+    return maximise(x, torch.nn.functional.one_hot(nearest, components).to(x), floor)
+
+
+def em(
+    x: Tensor, mixture: Mixture, floor: float, steps: int, tolerance: float = 1e-5
+) -> tuple[Mixture, list[float]]:
+    """Alternates E- and M-steps until the mean log-likelihood gains less than `tolerance`.
+
+    Args:
+        x: Rows, shape `(N, D)`.
+        mixture: Where it starts.
+        floor: Added to the diagonal of the covariances.
+        steps: Most iterations.
+        tolerance: In nats.
+
+    Returns:
+        The mixture, and the mean log-likelihood before each iteration.
+    """
+    path: list[float] = []
+    for _ in range(steps):
+        joint = mixture.joint(x)
+        path.append(float(joint.logsumexp(1).mean()))
+        if len(path) > 1 and path[-1] - path[-2] < tolerance:
+            break
+        mixture = maximise(x, joint.softmax(1), floor)
+    return mixture, path
+
+
+class GMM(Estimator):
+    """Gaussian mixture with full covariances.
+
+    Every number of components and every floor is tried from several starts; the validation
+    likelihood chooses.
+
+    Args:
+        domain: What one point is.
+        components: Number K of Gaussians, or several of which val chooses one.
+        floors: What is added to the covariances' diagonals, in scaled units; val chooses one.
+        restarts: Starts of each.
+    """
+
+    paper = "Dempster, Laird & Rubin 1977"
+
+    log_weights: Tensor
+    means: Tensor
+    factors: Tensor
+
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        components: int | tuple[int, ...] = 8,
+        floors: tuple[float, ...] = (1e-6, 1e-3, 1e-2),
+        restarts: int = 5,
+    ) -> None:
+        super().__init__(domain)
+        self.components = (components,) if isinstance(components, int) else tuple(components)
+        self.floors, self.restarts = floors, restarts
+        if min(self.components) < 1 or min(floors) <= 0 or restarts < 1:
+            raise ValueError("Expected positive numbers of components, floors and restarts.")
+        K, D = self.components[0], domain.dim
+        self.register_buffer("log_weights", torch.full((K,), -math.log(K), dtype=torch.double))
+        self.register_buffer("means", torch.zeros(K, D, dtype=torch.double))
+        self.register_buffer("factors", torch.eye(D, dtype=torch.double).repeat(K, 1, 1))
+
+    @classmethod
+    def supports(cls, domain: Domain) -> str | None:
+        if domain.dim > 1024:
+            return "full covariances of more than 1,024 coordinates are too large"
+        return None
+
+    @property
+    def mixture(self) -> Mixture:
+        """The fitted parameters."""
+        return Mixture(self.log_weights, self.means, self.factors)
+
+    def estimate(self, train: Tensor, val: Tensor, steps: int) -> None:
+        best = -math.inf
+        for components in self.components:
+            for _ in range(self.restarts):
+                for floor in self.floors:
+                    mixture, path = em(train, start(train, components, floor), floor, steps)
+                    score = float(mixture.joint(val).logsumexp(1).mean())
+                    if score > best:
+                        best = score
+                        self._keep(mixture, path)
+
+    def _keep(self, mixture: Mixture, path: list[float]) -> None:
+        self.log_weights, self.means = mixture.log_weights, mixture.means
+        self.factors = mixture.factors
+        self.curve = [(i, "log-likelihood", value) for i, value in enumerate(path)]
+
+    def density(self, y: Tensor) -> Tensor:
+        return self.mixture.joint(y).logsumexp(1)
+
+    def draw(self, n: int) -> Tensor:
+        k = self.log_weights.exp().multinomial(n, replacement=True)
+        noise = torch.randn(n, self.domain.dim, 1, dtype=torch.double, device=self.device)
+        y = self.means[k].clone()
+        for i in range(len(self.means)):  # A factor a component, not a factor a point.
+            y[k == i] += (self.factors[i] @ noise[k == i]).squeeze(2)
+        return y

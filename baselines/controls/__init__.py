@@ -1,0 +1,1 @@
+"""Controls that frame every table: ceiling, floor and trap."""

@@ -1,0 +1,129 @@
+r"""The invertible layers of coupling flows.
+
+Each maps (x, inverse) to the image and the log |det| of the map that was asked for. Forward is
+from data to noise, the direction that training needs; `inverse=True` is from noise to data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..nets.mlp import MLP
+from .splines import numbers, spline
+
+
+class Chain(nn.Module):
+    """Invertible layers one after the other.
+
+    Args:
+        layers: The layers, in the order from data to noise.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
+        """Maps `(B, D)` to images `(B, D)` and log |det| `(B,)`."""
+        total = x.new_zeros(len(x))
+        for layer in reversed(self.layers) if inverse else self.layers:
+            x, log_det = layer(x, inverse)
+            total = total + log_det
+        return x, total
+
+
+class Affine(nn.Module):
+    """y = (x - shift) / scale, set from data (Kingma & Dhariwal 2018, arXiv:1807.03039, sec. 3.1).
+
+    Args:
+        dim: Coordinates D.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(dim))
+        self.log_scale = nn.Parameter(torch.zeros(dim))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor) -> None:
+        """Sets mean 0 and standard deviation 1 for the rows `(N, D)`."""
+        self.shift.copy_(x.mean(0))
+        self.log_scale.copy_(x.std(0).clamp_min(1e-6).log())
+
+    def forward(self, x: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
+        scale, log_det = self.log_scale.exp(), self.log_scale.sum()
+        if inverse:
+            return x * scale + self.shift, log_det
+        return (x - self.shift) / scale, -log_det
+
+
+class LULinear(nn.Module):
+    """y = L U P x with P the reversal of the coordinates, started at L = U = I.
+
+    The reversal lets each coupling layer move what the one before it left alone.
+
+    Args:
+        dim: Coordinates D.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        # L below the diagonal, where it is 1; U above it, and its log on it.
+        self.weight = nn.Parameter(torch.zeros(dim, dim))
+
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """Returns L and U, each `(D, D)`."""
+        lower = self.weight.tril(-1) + torch.eye(len(self.weight)).to(self.weight)
+        return lower, self.weight.triu(1) + self.weight.diagonal().exp().diag()
+
+    def forward(self, x: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
+        lower, upper = self.factors()
+        log_det = self.weight.diagonal().sum()
+        if not inverse:
+            return x.flip(1) @ (lower @ upper).T, log_det
+        y = torch.linalg.solve_triangular(lower, x.T, upper=False, unitriangular=True)
+        return torch.linalg.solve_triangular(upper, y, upper=True).T.flip(1), -log_det
+
+
+class SplineCoupling(nn.Module):
+    """Splines whose parameters are free for the first half and a net of it for the second.
+
+    Durkan et al. 2019 (arXiv:1906.04032), section 3.2: theta_{<d} are trainable parameters,
+    theta_{>=d} = NN(x_{<d}), and y_i = g_{theta_i}(x_i) for all i. One coordinate alone has a free
+    spline.
+
+    Args:
+        dim: Coordinates D.
+        hidden: Widths of the hidden layers of the net.
+        bins: Bins K of a spline.
+        bound: The splines live on [-bound, bound].
+    """
+
+    def __init__(self, dim: int, hidden: Sequence[int], bins: int, bound: float) -> None:
+        super().__init__()
+        self.kept = (dim + 1) // 2
+        self.bins, self.bound = bins, bound
+        self.free = nn.Parameter(torch.zeros(self.kept, numbers(bins)))
+        moved = dim - self.kept
+        self.net = MLP(self.kept, moved * numbers(bins), hidden, nn.ReLU) if moved else None
+
+    def forward(self, x: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
+        free = self.free.expand(len(x), -1, -1)
+        kept, moved = x.tensor_split([self.kept], dim=1)
+        if inverse:
+            kept, log1 = spline(kept, free, self.bound, inverse=True)
+            moved, log2 = spline(moved, self.theta(kept), self.bound, inverse=True)
+            return torch.cat([kept, moved], 1), log1.sum(1) + log2.sum(1)
+        # Both halves at once: for few coordinates the time is that of the number of operations.
+        theta = torch.cat([free, self.theta(kept)], 1)
+        y, log_slope = spline(x, theta, self.bound)
+        return y, log_slope.sum(1)
+
+    def theta(self, kept: Tensor) -> Tensor:
+        """Returns the second half's raw numbers, `(B, D - d, 3 K - 1)`, for a first `(B, d)`."""
+        if self.net is None:
+            return kept.new_zeros(len(kept), 0, numbers(self.bins))
+        return self.net(kept).unflatten(1, (-1, numbers(self.bins)))

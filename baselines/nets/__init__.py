@@ -1,0 +1,1 @@
+"""Nets: they know no probability."""

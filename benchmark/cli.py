@@ -1,0 +1,182 @@
+"""The command line. Nothing heavy is imported until a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    help="Benchmark deep generative models: every family, the same tasks, an error bar on every "
+    "number. Without a command: run --suite quick.",
+)
+
+Names = Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")]
+Out = Annotated[Path, typer.Option(help="Folder above the suite's own.")]
+SuiteName = Annotated[str, typer.Option(help="Name of a suite; see `list suites`.")]
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake is one sentence on stderr and exit code 2."""
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        if os.environ.get("DGMBENCH_TRACEBACK"):
+            raise
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def default(context: typer.Context) -> None:
+    """Runs the quick suite where no command is given."""
+    if context.invoked_subcommand is None:
+        run()
+
+
+@app.command()
+def run(
+    suite: SuiteName = "quick",
+    tasks: Names = None,
+    models: Names = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="file.py:Class of a model of yours; repeatable.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds, from 0.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds after which a cell is stopped.")
+    ] = None,
+    out: Out = Path("results"),
+) -> None:
+    """Run a suite; what is done is not done again."""
+    from . import console, harness
+
+    plan = harness.make_plan(
+        suite,
+        out=out,
+        tasks=split(tasks),
+        models=split(models),
+        user_models=model,
+        seeds=seeds,
+        device=device,
+        workers=workers,
+        timeout=timeout,
+    )
+    sys.exit(console.run(plan))
+
+
+@app.command()
+def score(
+    samples: Annotated[Path, typer.Argument(help=".npz, .npy, .safetensors or an image folder.")],
+    task: Annotated[str, typer.Option(help="Name of the task; see `list tasks`.")],
+    name: Annotated[str, typer.Option(help="Name of the row.")] = "mine",
+    suite: SuiteName = "quick",
+    out: Out = Path("results"),
+) -> None:
+    """Score samples beside the models of a suite."""
+    from . import console
+    from .submission import read_samples, score_samples
+    from .suites import load_suite
+    from .tasks import load_task
+
+    chosen, loaded = load_suite(suite), load_task(task)
+    rows = read_samples(samples, loaded.domain)
+    console.print_scores(score_samples(rows, name, loaded, chosen, out / suite))
+    console.print_files(console.render(out / suite))
+
+
+@app.command()
+def report(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
+    """Render tables and report again from the records."""
+    from . import console
+
+    if not (results / "records").is_dir():
+        raise ValueError(f"Expected a folder with records in it, got {results}.")
+    console.print_files(console.render(results))
+
+
+@app.command()
+def status(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
+    """Count the cells of a results folder by status and list the failures."""
+    from . import console
+
+    if not (results / "records").is_dir():
+        raise ValueError(f"Expected a folder with records in it, got {results}.")
+    console.print_status(results)
+
+
+@app.command("list")
+def list_things(
+    what: Annotated[str, typer.Argument(help="tasks, models, metrics or suites.")],
+    json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+) -> None:
+    """List tasks, models, metrics or suites."""
+    from . import catalogue, console
+
+    console.print_list(catalogue.listing(what), as_json=json)
+
+
+@app.command()
+def fetch(
+    tasks: Annotated[list[str], typer.Argument(help="Names of tasks.")],
+) -> None:
+    """Bring the data of tasks into the data root once; afterwards they work offline."""
+    from .tasks import fetch as bring
+
+    for task in tasks:
+        for path in bring(task):
+            print(f"{task}: {path}")
+
+
+@app.command()
+def show(
+    task: Annotated[str, typer.Argument(help="Name of a task; see `list tasks`.")],
+    out: Annotated[Path | None, typer.Option(help="Where the PNG goes.")] = None,
+) -> None:
+    """Write a picture of the data of a task and print its card."""
+    from .tasks import show as draw
+
+    path = out or Path(f"{task.replace('/', '-').replace(':', '-')}.png")
+    print(draw(task, path))
+    print(f"Wrote {path}")
+
+
+@app.command()
+def speed(
+    out: Annotated[Path, typer.Option(help="Folder of the table and the chart.")] = Path(
+        "results/speed"
+    ),
+    repeats: Annotated[int, typer.Option(help="Timed calls a contender.")] = 3,
+    cases: Names = None,
+) -> None:
+    """Time the metrics against other libraries in the same run."""
+    from .speed import speed as race
+
+    print(f"Wrote {race(out, repeats, split(cases))}")
+
+
+@app.command()
+def tune(
+    suite: SuiteName = "quick",
+    trials: Annotated[int, typer.Option(help="Random trials a model and kind, at most.")] = 16,
+    models: Names = None,
+    tasks: Names = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+) -> None:
+    """Choose the arguments of the models on validation data; for maintainers of a suite."""
+    from .tuning import tune as choose
+
+    choose(suite, trials=trials, models=split(models), tasks=split(tasks), workers=workers)
+
+
+def split(names: str | None) -> list[str] | None:
+    """Returns the names in "a,b"; None for None."""
+    return None if names is None else [name.strip() for name in names.split(",") if name.strip()]

@@ -1,0 +1,209 @@
+"""What the user sees while a suite runs and when it is done. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from ..leaderboards.report import write_report
+from ..leaderboards.table import show
+from .record import Record, read_records
+
+if TYPE_CHECKING:
+    from .harness import Outcome, Plan
+    from .suite import Cell
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+def run(plan: Plan) -> int:
+    """Shows the plan, runs it with live progress, prints the tables; returns the exit code."""
+    from .harness import execute
+
+    print_plan(plan)
+    start = time.perf_counter()
+    watch = Watch(plan)
+    try:
+        with watch:
+            outcome = execute(plan, watch.ended)
+    except KeyboardInterrupt:
+        out.print(
+            f"Stopped. Everything that had finished is in {plan.root}; "
+            "the same command goes on from there."
+        )
+        return 130
+    show(plan.root, out)
+    print_outcome(outcome, time.perf_counter() - start)
+    return 1 if outcome.failures else 0
+
+
+def print_plan(plan: Plan) -> None:
+    """Prints cells, estimated minutes, device and workers."""
+    done = len(plan.cells) - len(plan.todo)
+    out.print(
+        f"Suite {plan.suite.name}: {len(plan.cells)} cells, {done} done, {len(plan.todo)} to do; "
+        f"about {plan.seconds / 60:.1f} minutes on {plan.device} with {plan.workers} workers."
+    )
+
+
+class Running(ProgressColumn):
+    """What runs at this moment, from the words that the workers leave on disk.
+
+    Args:
+        root: The results folder.
+    """
+
+    max_refresh = 1.0
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.root = root
+
+    def render(self, task: Task) -> Text:
+        names = sorted(path.name for path in (self.root / "running").glob("*"))
+        return Text(", ".join(name.replace("--", " / ") for name in names) or "starting")
+
+
+class Left(ProgressColumn):
+    """Time left: the plan's estimate at first, the pace of this run in the end.
+
+    Args:
+        seconds: The plan's estimate of the whole.
+    """
+
+    max_refresh = 1.0
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def render(self, task: Task) -> Text:
+        done = task.completed / max(1, task.total or 1)
+        elapsed = task.elapsed or 0.0
+        paced = elapsed / done if done else self.seconds
+        left = max(0, int((1 - done) * self.seconds + done * paced - elapsed))
+        return Text(f"about {left // 60}:{left % 60:02d} left")
+
+
+class Watch:
+    """Live progress on a terminal; a plain line a cell elsewhere.
+
+    Args:
+        plan: What runs.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.total, self.count = len(plan.todo), 0
+        self.progress = Progress(
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeElapsedColumn(),
+            Left(plan.seconds),
+            Running(plan.root),
+            console=out,
+            disable=not out.is_terminal,
+            transient=True,
+        )
+        self.bar = self.progress.add_task("cells", total=self.total)
+
+    def __enter__(self) -> Watch:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def ended(self, cell: Cell, record: Record) -> None:
+        """Counts a cell that has ended; tells its reason where it did not go well."""
+        self.count += 1
+        why = f" ({record.reason})" if record.reason else ""
+        line = f"[{self.count}/{self.total}] {cell}: {record.status}{why}"
+        if not out.is_terminal:
+            print(line, flush=True)
+        elif record.status not in ("ok", "not admitted"):
+            out.print(escape(line))
+        self.progress.update(self.bar, completed=self.count)
+
+
+def print_outcome(outcome: Outcome, seconds: float) -> None:
+    """Prints how many cells ended how, and where tables and report are."""
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
+    out.print(f"Cells: {counts}. {seconds:.0f} seconds.")
+    print_files(outcome.files)
+
+
+def print_files(files: list[Path]) -> None:
+    """Names what was written, the report last."""
+    for path in sorted(files, key=lambda p: p.suffix == ".html"):
+        print(f"Wrote {path}")
+
+
+def render(root: Path) -> list[Path]:
+    """Writes tables and report of a results folder; returns their paths."""
+    return write_report(root)
+
+
+def print_status(root: Path) -> None:
+    """Prints how many cells of a results folder ended how, and each failure."""
+    records = read_records(root)
+    counts = Counter(record.status for record in records)
+    out.print(", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "no cells")
+    for r in records:
+        if r.status not in ("ok", "not admitted"):
+            print(f"{r.task} / {r.model} / seed {r.seed}: {r.status} in {r.phase}: {r.reason}")
+
+
+def print_scores(record: Record) -> None:
+    """Prints the scores of one record."""
+    table = Table(title=f"{record.model} on {record.task}", title_justify="left")
+    for column in ("metric", "value", "standard error", "unit", "note"):
+        table.add_column(
+            column, justify="right" if column in ("value", "standard error") else "left"
+        )
+    for score in record.scores:
+        empty = score.value is None
+        table.add_row(
+            score.metric,
+            "" if score.value is None else f"{score.mark}{score.value:.5g}",
+            "" if score.stderr is None else f"{score.stderr:.2g}",
+            score.unit,
+            score.reason if empty else score.note,
+        )
+    out.print(table)
+
+
+def print_list(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Prints objects as a table, or as JSON."""
+    if as_json:
+        json.dump(rows, sys.stdout, indent=1)
+        print()
+        return
+    table = Table()
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    out.print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else escape(str(value))

@@ -1,0 +1,84 @@
+"""Cells on this machine, in worker processes that live on from cell to cell.
+
+A cell that outlives its timeout is killed with its worker; a worker that dies is replaced. Either
+way the cell is told as lost and the others go on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Generic, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+Work = TypeVar("Work")
+Done = TypeVar("Done")
+
+
+class Lost(Generic[Work]):
+    """A piece of work whose worker did not come back.
+
+    Attributes:
+        work: The work.
+        status: "timed out" or "killed".
+        reason: One sentence.
+    """
+
+    def __init__(self, work: Work, status: str, reason: str) -> None:
+        self.work, self.status, self.reason = work, status, reason
+
+
+def run_local(
+    run: Callable[[Work], Done],
+    work: list[Work],
+    *,
+    workers: int,
+    timeout: float,
+    initializer: Callable[..., None],
+    arguments: tuple[object, ...] = (),
+) -> Iterator[tuple[Work, Done | Lost[Work]]]:
+    """Yields each piece of work with its result as it is done, in the order of completion.
+
+    Args:
+        run: A picklable function of one piece of work; it must not raise.
+        work: What to do, in order of start.
+        workers: Number of processes.
+        timeout: Seconds that one piece may take.
+        initializer: Called once in each worker.
+        arguments: Its arguments.
+
+    Raises:
+        KeyboardInterrupt: The user stopped it; the workers have been stopped.
+    """
+    # Spawned, not forked: a forked process cannot use CUDA, nor torch's threads safely.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPool(
+        max_workers=workers, initializer=initializer, initargs=list(arguments), context=context
+    )
+    with pool:
+        try:
+            futures = {pool.schedule(run, args=[item], timeout=timeout): item for item in work}
+            pending: set[Future[Done]] = set(futures)
+            while pending:
+                # The time limit lets Ctrl-C through on every platform.
+                done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield futures[future], _result(future, futures[future], timeout)
+        except BaseException:
+            pool.stop()
+            pool.join()
+            raise
+
+
+def _result(future: Future[Done], item: Work, timeout: float) -> Done | Lost[Work]:
+    try:
+        return future.result()
+    except TimeoutError:
+        return Lost(item, "timed out", f"it took more than {timeout:g} seconds")
+    except ProcessExpired as error:
+        code = error.exitcode
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        hint = "; often the system ran out of memory" if code == -9 else ""
+        return Lost(item, "killed", f"its process ended {how}{hint}")

@@ -1,0 +1,40 @@
+"""Suites: tasks x models x metrics x seeds under one budget."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..names import known
+from ..suite import Suite
+from .quick import QUICK
+
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (QUICK,)}
+
+
+@cache
+def load_suite(name: str) -> Suite:
+    """Returns a suite with the arguments that were chosen for it on validation data.
+
+    Raises:
+        ValueError: There is no suite of this name.
+    """
+    known("suite", [name], SUITES)
+    choices = read_choices(name)
+    return replace(
+        SUITES[name], chosen=choices.get("chosen", {}), seconds=choices.get("seconds", {})
+    )
+
+
+def choices_path(name: str) -> Path:
+    """The file beside the suite with its chosen arguments, trials and seconds."""
+    return Path(__file__).with_name(f"{name}.json")
+
+
+def read_choices(name: str) -> dict[str, Any]:
+    """Returns what `tune` wrote for a suite; empty where it has not run."""
+    path = choices_path(name)
+    return json.loads(path.read_text()) if path.exists() else {}

@@ -1,0 +1,62 @@
+"""`digits`: the 1,797 handwritten digits that scikit-learn carries, 8x8 pixels of 17 levels."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from ..task import Card, Domain, Modes, Task
+from .refusals import CLASSIFIED
+from .root import sha256, verify
+from .split import cut, stratified, tensors
+
+SIZES = {"train": 797, "val": 200, "test": 400, "holdout": 400}
+SHA256 = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"
+
+CARD = Card(
+    summary="A handwritten digit, 8x8 pixels of 17 levels of grey.",
+    source="scikit-learn `load_digits`: test part of Optical Recognition of Handwritten Digits, "
+    "UCI",
+    licence="CC BY 4.0",
+    citation="Alpaydin & Kaynak 1998, doi:10.24432/C50P49; Kaynak 1995",
+    pitfalls="797 training images: a model can learn them by heart, so read the memorisation "
+    "column first. Thirteen writers are in all splits. The Frechet distance is in the features "
+    "of a small network of our own and compares with no published one.",
+)
+
+
+def _classify(images: Tensor) -> Tensor:
+    """Returns the classes 0..9 of images `(N, 1, 8, 8)` by the digits classifier, `(N,)`."""
+    from ...metrics.features.digits_cnn import classify
+
+    return classify(images).to(images.device)
+
+
+def digits() -> Task:
+    """Returns the `digits` task; the split is stratified by class.
+
+    Raises:
+        ValueError: scikit-learn carries other images than those of this version.
+    """
+    from sklearn.datasets import load_digits  # slow to import, and other tasks do without
+
+    bunch = load_digits()
+    images = bunch.images.astype(np.uint8)
+    checksum = verify("digits", SHA256, sha256(images))
+    parts = cut(stratified(bunch.target), list(SIZES.values()))
+    rows = {
+        k: images[part][:, None].astype(np.int64) for k, part in zip(SIZES, parts, strict=True)
+    }
+    return Task(
+        name="digits",
+        version=1,
+        domain=Domain((1, 8, 8), levels=17),
+        kind="image",
+        modes=Modes(10, _classify, over="all"),
+        feature_map="digits-cnn",
+        primary="frechet_distance",
+        refuses=CLASSIFIED,
+        card=CARD,
+        checksum=checksum,
+        **tensors(rows),
+    )

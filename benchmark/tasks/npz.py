@@ -1,0 +1,34 @@
+"""Reads .npz files without ever unpickling."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def read_npz(path: Path, *names: str) -> dict[str, NDArray[Any]]:
+    """Returns arrays of an .npz file.
+
+    Args:
+        path: The file.
+        names: Names of the arrays; all of them where left out.
+
+    Raises:
+        ValueError: The file is damaged, has no such array, or has pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [name for name in names if name not in archive.files]
+            if missing:
+                raise ValueError(f"Expected array {missing[0]!r} in {path}, got {archive.files}.")
+            return {name: archive[name] for name in names or archive.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise ValueError(
+            f"Expected a whole .npz file at {path}, got one that cannot be read ({error}): it was "
+            "altered or cut short; delete it and fetch it again."
+        ) from error

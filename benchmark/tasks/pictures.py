@@ -1,0 +1,147 @@
+"""From encoded pictures (Parquet files of the `datasets` library, folders) to arrays of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from . import png
+
+Pixels = NDArray[np.uint8]
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+GREY = {"1", "L"}
+
+
+def parquet_pixels(path: Path, crop: int | None = None, side: int | None = None) -> Pixels:
+    """Returns the images of a Parquet file as `datasets` writes it.
+
+    Args:
+        path: The file; its images are in the column `image` or `img`.
+        crop: Side of the central square that is kept, before resizing.
+        side: Side that the square is resized to; None keeps the images as they are.
+
+    Returns:
+        Shape `(N, C, H, W)`.
+
+    Raises:
+        ValueError: The file cannot be read, has no such column, or its images differ in size.
+    """
+    return pixels(list(_parquet_bytes(path)), lambda i: f"row {i} of {path}", crop, side)
+
+
+def _parquet_bytes(path: Path) -> Iterator[bytes]:
+    """Yields the encoded images of a Parquet file."""
+    import datasets  # takes a second to import, and only the first load of a set needs it
+    import pyarrow
+
+    try:
+        rows = datasets.load_dataset(
+            "parquet", data_files={"train": str(path)}, split="train", streaming=True
+        )
+        names = rows.column_names or []
+        column = next((name for name in ("image", "img") if name in names), None)
+        if column is None:
+            raise ValueError(f"Expected a column 'image' or 'img' in {path}, got {names}.")
+        plain = rows.cast_column(column, datasets.Image(decode=False)).with_format("arrow")
+        for table in plain.iter(4096):
+            yield from table[column].combine_chunks().field("bytes").to_pylist()
+    except (pyarrow.ArrowException, datasets.exceptions.DatasetsError, OSError) as error:
+        raise ValueError(
+            f"Expected a whole Parquet file at {path}, got one that cannot be read "
+            f"({_first_line(error)}): it was altered or cut short; delete it and fetch it again."
+        ) from error
+
+
+def folder_pixels(folder: Path) -> Pixels:
+    """Returns the images of a folder and the folders in it, sorted by path: `(N, C, H, W)`.
+
+    Raises:
+        ValueError: The folder is missing or has no images; one is corrupt or of another size.
+    """
+    paths = image_files(folder)
+    return pixels([path.read_bytes() for path in paths], lambda i: str(paths[i]))
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Returns the image files in a folder and the folders in it, sorted by path.
+
+    Raises:
+        ValueError: The folder is missing or has no images.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"Expected a folder of images, got {folder}, which is no folder.")
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise ValueError(f"Expected images ({', '.join(sorted(SUFFIXES))}) in {folder}, got none.")
+    return paths
+
+
+def pixels(
+    encoded: Sequence[bytes],
+    where: Callable[[int], str],
+    crop: int | None = None,
+    side: int | None = None,
+) -> Pixels:
+    """Returns the pixels of encoded images of one size: grey where all are grey, else RGB.
+
+    Args:
+        encoded: Contents of image files.
+        where: Names the i-th image for messages.
+        crop: See `parquet_pixels`.
+        side: See `parquet_pixels`.
+
+    Raises:
+        ValueError: An image is corrupt, or of another size than the first.
+    """
+    if not encoded:
+        raise ValueError("Expected at least one image, got none.")
+    fast = png.decode(encoded) if side is None else None
+    if fast is not None:
+        return np.ascontiguousarray(fast.transpose(0, 3, 1, 2))
+    images = [_open(data, where(i)) for i, data in enumerate(encoded)]
+    if side is not None:
+        images = [square(image, crop, side) for image in images]
+    for i, image in enumerate(images):
+        if image.size != images[0].size:
+            raise ValueError(
+                f"Expected images of one size, got {_size(images[0])} at {where(0)} and "
+                f"{_size(image)} at {where(i)}."
+            )
+    if all(image.mode == "L" for image in images):
+        return np.stack([np.asarray(image) for image in images])[:, None]
+    rgb = np.stack([np.asarray(image.convert("RGB")) for image in images])
+    return np.ascontiguousarray(rgb.transpose(0, 3, 1, 2))
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    """Returns one image, its mode "L" or "RGB"."""
+    try:
+        image = Image.open(BytesIO(data))
+        image.load()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"Expected an image at {name}, got a corrupt one.") from error
+    if image.mode.startswith(("I", "F")):
+        raise ValueError(f"Expected an image of 8 bits at {name}, got mode {image.mode!r}.")
+    return image.convert("L" if image.mode in GREY else "RGB")
+
+
+def square(image: Image.Image, crop: int | None, side: int) -> Image.Image:
+    """Returns the central square of an image, resized with anti-aliasing (bicubic)."""
+    edge = min(image.size) if crop is None else min(crop, *image.size)
+    left, top = (image.width - edge) // 2, (image.height - edge) // 2
+    box = (left, top, left + edge, top + edge)
+    # `resize(box=...)` would let pixels outside of the box bleed in.
+    return image.crop(box).resize((side, side), Image.Resampling.BICUBIC)
+
+
+def _size(image: Image.Image) -> str:
+    return f"{image.width}x{image.height}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:120]

@@ -1,0 +1,65 @@
+"""What a page needs to know of a task: its card, and pictures of the truth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .record import File, TaskRecord
+from .task import Task
+
+GRID = 160
+SHOWN = 64
+
+
+def describe_task(task: Task, root: Path) -> TaskRecord:
+    """Writes the truth of a task under `root/files` and returns its description."""
+    folder = root / "files" / f"{task.name}-v{task.version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "truth.npz"
+    np.savez(path, **truth(task))
+    splits = {"train": task.train, "val": task.val, "test": task.test, "holdout": task.holdout}
+    return TaskRecord(
+        name=task.name,
+        version=task.version,
+        kind=task.kind,
+        shape=task.domain.shape,
+        levels=task.domain.levels,
+        entropy=task.entropy,
+        log_z=task.log_z,
+        primary=task.primary,
+        counts={name: len(rows) for name, rows in splits.items() if rows is not None},
+        card=asdict(task.card),
+        files={"truth": File.of(path, root)},
+    )
+
+
+def truth(task: Task) -> dict[str, np.ndarray]:
+    """Returns `rows` of test, and `law` or `density` with its `extent` where they are known."""
+    arrays: dict[str, np.ndarray] = {}
+    if task.test is not None:
+        arrays["rows"] = task.test[: SHOWN if task.domain.is_image else 2048].numpy()
+    if task.log_density is not None and task.domain.num_states <= 2**16:
+        arrays["law"] = task.log_density(task.domain.states()).double().exp().numpy()
+    if task.log_density is not None and task.domain.shape == (2,) and task.domain.levels is None:
+        arrays |= _plane(task)
+    return arrays
+
+
+def _plane(task: Task) -> dict[str, np.ndarray]:
+    """Density on a grid over the box of the test rows, a tenth wider on each side."""
+    if task.test is None or task.log_density is None:
+        return {}
+    low, high = task.test.amin(0), task.test.amax(0)
+    pad = 0.1 * (high - low)
+    x, y = (
+        torch.linspace(float(a), float(b), GRID)
+        for a, b in zip(low - pad, high + pad, strict=True)
+    )
+    points = torch.cartesian_prod(x, y)
+    density = task.log_density(points).exp().reshape(GRID, GRID).T  # rows are y
+    extent = np.array([float(x[0]), float(x[-1]), float(y[0]), float(y[-1])])
+    return {"density": density.float().numpy(), "extent": extent}

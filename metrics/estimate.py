@@ -1,0 +1,140 @@
+"""What a metric returns, and how its class behaves.
+
+A metric is a pure function of tensors that returns an `Estimate` (or a dict of them), and a
+`torchmetrics.Metric` of the same name whose `compute()` is the plain value and whose `estimate()`
+is the `Estimate`. The names of the arguments of `update` are the data contract: whoever holds
+tensors of those names can compute the metric.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A Monte Carlo estimate of one number.
+
+    Attributes:
+        value: The estimate, in the metric's unit.
+        stderr: Standard deviation of the estimator over fresh samples and fresh reference at this
+            n, around its expectation at this n (bias is told in `note`); NaN where none is known.
+        n: Number of points that the estimate rests on (the samples where there are two sides).
+        note: What a reader must know, such as a bias that is not small; empty when there is
+            nothing.
+    """
+
+    value: float
+    stderr: float
+    n: int
+    note: str = ""
+
+    def __float__(self) -> float:
+        return self.value
+
+
+class EstimatedMetric(Metric):
+    """A metric with an error bar: subclasses write `update` and `_estimate`.
+
+    Attributes:
+        unit: Unit of the value ("nats", "bits/dim", "" for a pure number); a dict where `estimate`
+            returns one.
+        higher_is_better: True, False, or None where neither end is good; a dict likewise.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    higher_is_better: Any = None
+    unit: ClassVar[str | dict[str, str]] = ""
+
+    def add_rows(self, *names: str) -> None:
+        """Adds list states that are concatenated over batches and over processes."""
+        for name in names:
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def append_rows(self, **batches: Tensor) -> None:
+        """Adds a batch to each of the named list states; an empty one adds nothing.
+
+        Raises:
+            ValueError: A point of the batch has not the shape of those before.
+        """
+        for name, batch in batches.items():
+            seen = getattr(self, name)
+            if len(batch) and seen and seen[0].shape[1:] != batch.shape[1:]:
+                shapes = tuple(seen[0].shape[1:]), tuple(batch.shape[1:])
+                raise ValueError(f"Expected {name} of event shape {shapes[0]}, got {shapes[1]}.")
+            if len(batch):
+                seen.append(batch.detach())
+
+    def rows(self, name: str) -> Tensor:
+        """Returns all rows of a list state, shape `(N, ...)`.
+
+        Raises:
+            ValueError: `update` has not been called yet.
+        """
+        seen = getattr(self, name)
+        if isinstance(seen, list) and not seen:
+            raise ValueError(f"Expected at least one update with {name}, got none.")
+        return dim_zero_cat(seen)
+
+    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
+        # A process that has seen no rows must gather empty ones of the others' shape and type.
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            self._shape_empty_rows()
+        super()._sync_dist(*args, **kwargs)
+
+    def _shape_empty_rows(self) -> None:
+        seen = {
+            name: (state[0].shape[1:], state[0].dtype)
+            for name, state in ((name, getattr(self, name)) for name in self._defaults)
+            if isinstance(state, list) and state
+        }
+        everywhere: list[Any] = [None] * torch.distributed.get_world_size(self.process_group)
+        torch.distributed.all_gather_object(everywhere, seen, group=self.process_group)
+        for name, (shape, dtype) in {k: v for one in everywhere for k, v in one.items()}.items():
+            if name not in seen:
+                setattr(self, name, [torch.empty(0, *shape, dtype=dtype, device=self.device)])
+
+    @abstractmethod
+    def _estimate(self) -> Estimate | dict[str, Estimate]:
+        """Returns the estimate from the (synchronised) state."""
+
+    def estimate(self) -> Estimate | dict[str, Estimate]:
+        """Returns value, standard error, n and note over all the batches and processes seen."""
+        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
+            return self._estimate()
+
+    def compute(self) -> Tensor | dict[str, Tensor]:
+        """Returns the plain value, a float64 scalar on the metric's device, or a dict of them."""
+        result = self._estimate()
+        if isinstance(result, dict):
+            return {name: self._scalar(estimate) for name, estimate in result.items()}
+        return self._scalar(result)
+
+    def _scalar(self, estimate: Estimate) -> Tensor:
+        # MPS has no float64.
+        dtype = torch.float32 if self.device.type == "mps" else torch.float64
+        return torch.tensor(estimate.value, dtype=dtype, device=self.device)
+
+
+class TwoSampleMetric(EstimatedMetric):
+    """A metric of `samples` against `reference` that keeps all rows of both."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_rows("samples", "reference")
+
+    def update(self, samples: Tensor, reference: Tensor) -> None:
+        """Adds points of shapes `(B, *shape)` and `(C, *shape)`; one side may be empty."""
+        self.append_rows(samples=samples, reference=reference)
+
+    def both(self) -> tuple[Tensor, Tensor]:
+        """Returns all samples `(N, *shape)` and all of the reference `(M, *shape)`."""
+        return self.rows("samples"), self.rows("reference")

@@ -1,0 +1,269 @@
+r"""Distances between laws on S states, and the error of a log normaliser.
+
+    TV(q, p) = 1/2 sum_s |q_s - p_s|,    L1(q, p) = sum_s |q_s - p_s|  (a sum over states, not a
+    mean),
+
+of two probability vectors, or of the frequencies n_s / n of drawn states. The empirical forms are
+biased
+upwards: a perfect sampler has the floor (de Moivre, see Diaconis & Zabell, Statistical Science 6,
+    1991)
+
+    E sum_s |n_s / n - p_s| = sum_s 2 (v / n) (1 - p_s) Bin(v; n, p_s),    v = floor(n p_s) + 1,
+
+which stands in their note. Their standard error takes the counts for Poisson variables, whose
+means are smoothed towards the target by an empirical Bayes estimate, less the part that the fixed
+total removes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import special, stats
+from torch import Tensor
+
+from .estimate import Estimate, EstimatedMetric
+
+
+def total_variation(law: Tensor, target: Tensor) -> Estimate:
+    """Half the sum over states of |law - target|; exact.
+
+    Args:
+        law: The model's probabilities, shape `(S,)`.
+        target: The true probabilities, shape `(S,)`.
+
+    Returns:
+        The distance in [0, 1], standard error 0; n is the number of states.
+
+    Raises:
+        ValueError: Not two probability vectors of one length.
+    """
+    return _scaled(l1_distance(law, target), 0.5)
+
+
+def l1_distance(law: Tensor, target: Tensor) -> Estimate:
+    """Sum over states of |law - target|, twice the total variation; exact.
+
+    Args, returns and errors as in `total_variation`; the distance lies in [0, 2].
+    """
+    q, p = _law("law", law), _law("target", target)
+    if len(q) != len(p):
+        raise ValueError(f"Expected laws of one length, got {len(q)} and {len(p)} states.")
+    return Estimate(float(np.abs(q - p).sum()), 0.0, len(p))
+
+
+def empirical_total_variation(states: Tensor, target: Tensor) -> Estimate:
+    """Total variation between the frequencies of drawn states and the target.
+
+    Args:
+        states: Index in 0..S-1 of each sample's state, integers, shape `(N,)`.
+        target: The true probabilities, shape `(S,)`.
+
+    Returns:
+        The distance, with its floor (the expected value of a perfect sampler at this N) in the
+        note.
+
+    Raises:
+        ValueError: `target` is no probability vector, fewer than two samples, or states outside
+            0..S-1.
+    """
+    return _empirical(states, target, 0.5)
+
+
+def empirical_l1_distance(states: Tensor, target: Tensor) -> Estimate:
+    """Sum over states of |frequency - target|, twice `empirical_total_variation`."""
+    return _empirical(states, target, 1.0)
+
+
+def log_z_error(log_z_estimate: Tensor | float, log_z: Tensor | float) -> Estimate:
+    """The absolute error of an estimated log normaliser.
+
+    Args:
+        log_z_estimate: The estimate, in nats.
+        log_z: The exact value, in nats.
+
+    Returns:
+        |estimate - log Z| in nats; its standard error is not known from one estimate.
+
+    Raises:
+        ValueError: Not two finite numbers.
+    """
+    estimate, truth = float(log_z_estimate), float(log_z)
+    if not (math.isfinite(estimate) and math.isfinite(truth)):
+        raise ValueError(f"Expected finite log_z_estimate and log_z, got {estimate} and {truth}.")
+    return Estimate(abs(estimate - truth), math.nan, 1)
+
+
+def _law(name: str, law: Tensor) -> NDArray[np.float64]:
+    if law.ndim != 1 or not len(law):
+        raise ValueError(f"Expected {name} of shape (S,), got {tuple(law.shape)}.")
+    p = law.detach().cpu().to(torch.float64).numpy()
+    if not (np.isfinite(p).all() and (p >= 0).all() and abs(p.sum() - 1) < 1e-4):
+        raise ValueError(
+            f"Expected {name} to be probabilities that sum to 1, "
+            f"got a minimum of {p.min():.6g} and a sum of {p.sum():.6g}."
+        )
+    return p
+
+
+def _counts(states: Tensor, size: int) -> NDArray[np.int64]:
+    if states.ndim != 1 or states.is_floating_point() or states.dtype == torch.bool:
+        raise ValueError(
+            f"Expected integer states of shape (N,), got {states.dtype}{list(states.shape)}."
+        )
+    if len(states) < 2:
+        raise ValueError(f"Expected at least 2 states, got {len(states)}.")
+    s = states.detach().cpu().to(torch.int64).numpy()
+    if s.min() < 0 or s.max() >= size:
+        raise ValueError(f"Expected states in 0..{size - 1}, got {s.min()}..{s.max()}.")
+    return np.bincount(s, minlength=size)
+
+
+def _empirical(states: Tensor, target: Tensor, factor: float) -> Estimate:
+    p = _law("target", target)
+    counts = _counts(states, len(p))
+    n = int(counts.sum())
+    value = float(np.abs(counts / n - p).sum())
+    floor = factor * _floor(p, n)
+    stderr = math.sqrt(_variance(_smoothed(counts, n * p), n * p)) / n
+    note = f"a perfect sampler scores {floor:.4g} at this n"
+    return _scaled(Estimate(value, stderr, n, note), factor)
+
+
+def _floor(p: NDArray[np.float64], n: int) -> float:
+    v = np.floor(n * p) + 1
+    return float((2 * v / n * (1 - p) * stats.binom.pmf(v, n, p)).sum())
+
+
+def _smoothed(counts: NDArray[np.int64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Posterior means for a Gamma(a, a / expected) prior, a from the counts' moments."""
+    excess = float(((counts - expected) ** 2 - counts).sum())
+    a = float((expected**2).sum()) / max(excess, 1e-6 * counts.sum())
+    return np.where(expected > 0, (a + counts) / (a + expected) * expected, counts)
+
+
+def _variance(rate: NDArray[np.float64], center: NDArray[np.float64]) -> float:
+    """Variance of sum_s |n_s - c_s| at a fixed total, of Poisson n_s with means `rate`."""
+    mean = _poisson_gap(rate, center)
+    poisson = rate + (rate - center) ** 2 - mean**2
+    # E[N f(N)] = lambda E[f(N + 1)] for a Poisson N.
+    with_total = rate * (_poisson_gap(rate, center - 1) - mean)
+    variance = float(poisson.sum() - with_total.sum() ** 2 / rate.sum())
+    # Efron & Stein's bound: a fresh draw moves the sum by 2 at most, if the state changes.
+    bound = 2 * rate.sum() * (1 - float(((rate / rate.sum()) ** 2).sum()))
+    return min(max(variance, 0.0), max(bound, 0.0))
+
+
+def _poisson_gap(mean: NDArray[np.float64], center: NDArray[np.float64]) -> NDArray[np.float64]:
+    """E |N - c| of a Poisson N."""
+    top = np.floor(center)
+    below = np.where(top >= 0, special.pdtr(np.maximum(top, 0), mean), 0.0)
+    below_one_less = np.where(top >= 1, special.pdtr(np.maximum(top - 1, 0), mean), 0.0)
+    return mean - center + 2 * (center * below - mean * below_one_less)
+
+
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    value, stderr = factor * estimate.value, factor * estimate.stderr
+    return Estimate(value, stderr, estimate.n, estimate.note)
+
+
+class _Constants(EstimatedMetric):
+    """A metric of things that exist once, the same on all processes; an update replaces them."""
+
+    higher_is_better = False
+
+    def add_constants(self, *names: str) -> None:
+        """Adds states that hold one tensor each."""
+        for name in names:
+            self.add_state(name, default=[], dist_reduce_fx=None)
+
+    def constant(self, name: str) -> Tensor:
+        """Returns the tensor last given.
+
+        Raises:
+            ValueError: `update` has not been called yet.
+        """
+        seen = getattr(self, name)
+        if not len(seen):
+            raise ValueError(f"Expected at least one update with {name}, got none.")
+        return seen[0]
+
+
+class TotalVariation(_Constants):
+    """`total_variation` of the laws last given."""
+
+    law: list[Tensor]
+    target: list[Tensor]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_constants("law", "target")
+
+    def update(self, law: Tensor, target: Tensor) -> None:
+        """Takes the model's and the true probabilities, both of shape `(S,)`."""
+        self.law, self.target = [law], [target]
+
+    def _estimate(self) -> Estimate:
+        return total_variation(self.constant("law"), self.constant("target"))
+
+
+class L1Distance(TotalVariation):
+    """`l1_distance` of the laws last given."""
+
+    def _estimate(self) -> Estimate:
+        return l1_distance(self.constant("law"), self.constant("target"))
+
+
+class EmpiricalTotalVariation(_Constants):
+    """`empirical_total_variation` over all the batches seen, to one target."""
+
+    states: list[Tensor]
+    target: list[Tensor]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_rows("states")
+        self.add_constants("target")
+
+    def update(self, states: Tensor, target: Tensor) -> None:
+        """Adds state indices, shape `(N,)`; takes the true probabilities, shape `(S,)`."""
+        self.states.append(states)
+        self.target = [target]
+
+    def _estimate(self) -> Estimate:
+        return empirical_total_variation(self.rows("states"), self.constant("target"))
+
+
+class EmpiricalL1Distance(EmpiricalTotalVariation):
+    """`empirical_l1_distance` over all the batches seen, to one target."""
+
+    def _estimate(self) -> Estimate:
+        return empirical_l1_distance(self.rows("states"), self.constant("target"))
+
+
+class LogZError(_Constants):
+    """`log_z_error` of the numbers last given."""
+
+    unit = "nats"
+
+    log_z_estimate: list[Tensor]
+    log_z: list[Tensor]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_constants("log_z_estimate", "log_z")
+
+    def update(self, log_z_estimate: Tensor | float, log_z: Tensor | float) -> None:
+        """Takes the estimated and the exact log normaliser, in nats."""
+        self.log_z_estimate = [self._number(log_z_estimate)]
+        self.log_z = [self._number(log_z)]
+
+    def _number(self, x: Tensor | float) -> Tensor:
+        return torch.as_tensor(x, dtype=torch.float64, device=self.device)
+
+    def _estimate(self) -> Estimate:
+        return log_z_error(self.constant("log_z_estimate"), self.constant("log_z"))

@@ -1,0 +1,65 @@
+"""Features on disk, found by what they were computed from and never by a name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .frozen import FrozenMap, content
+
+
+def key(network: FrozenMap, x: Tensor) -> str:
+    """Returns the SHA-256, in hex, of everything that decides the features of `x`.
+
+    That is shape, dtype and values of the points, and the fingerprint of the map (its name,
+    version, settings and weights).
+    """
+    digest = hashlib.sha256(f"{network.fingerprint()} {x.dtype} {tuple(x.shape)}".encode())
+    digest.update(content(x))
+    return digest.hexdigest()
+
+
+class FeatureCache:
+    """A folder of features.
+
+    Two processes may share it: a file is written under a temporary name and renamed, and a file
+    that cannot be read is computed anew.
+
+    Args:
+        folder: Where the features lie, a safetensors file each; made when first needed.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def path(self, network: FrozenMap, x: Tensor) -> Path:
+        """Returns the file that holds, or would hold, the features of `x`."""
+        return self.folder / f"{key(network, x)}.safetensors"
+
+    def __call__(self, network: FrozenMap, x: Tensor) -> Tensor:
+        """Returns the features of `x`, `(N, *shape)` to `(N, d)`, on the CPU; computed once."""
+        path = self.path(network, x)
+        try:
+            return load_file(path)["features"]
+        except (FileNotFoundError, SafetensorError, KeyError):
+            features = network(x).cpu().contiguous()
+            _write(path, features)
+            return features
+
+
+def _write(path: Path, features: Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    os.close(handle)
+    try:
+        save_file({"features": features}, temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,114 @@
+"""Features and classes of 8x8 digits: the network under the distances of the task `digits`.
+
+Trained by `benchmark/tasks/train_digits_cnn.py` on the task's 797 training images; of the 400 test
+images, which it never saw, it puts 397 (99.25 %) into the right class.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from .frozen import FrozenMap
+
+WEIGHTS = Path(__file__).with_name("digits_cnn.safetensors")
+LEVELS = 17
+
+
+class DigitsNetwork(nn.Module):
+    """Three convolutions, d = 32 features, ten classes.
+
+    The features stand behind a layer norm, so no image, however strange, sends them to infinity;
+    the GELU behind the norm keeps every coordinate alive.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.GELU(),
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.GELU(),
+            nn.AvgPool2d(2),
+            nn.Conv2d(32, 64, 3, padding=1),
+            nn.GELU(),
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(256, 32),
+            nn.LayerNorm(32),
+            nn.GELU(),
+        )
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the features of images with values in [-1, 1], `(B, 1, 8, 8)` to `(B, 32)`."""
+        return self.body(x)
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """Returns levels 0..16 as float32 in [-1, 1]."""
+    return images.float() * (2 / (LEVELS - 1)) - 1
+
+
+class DigitsCNN(FrozenMap):
+    """The trained network, frozen.
+
+    Args:
+        weights: A safetensors file of a `DigitsNetwork`; by default the one that is shipped.
+        batch: Images that go through the network at once.
+    """
+
+    name = "digits-cnn"
+
+    def __init__(self, weights: Path | str = WEIGHTS, batch: int = 1024) -> None:
+        super().__init__(batch)
+        self.network = DigitsNetwork()
+        self.network.load_state_dict(load_file(weights))
+        self.freeze()
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.network(to_unit(check_digits(x)))
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Returns the probability of each class, `(N, 1, 8, 8)` with levels 0..16 to `(N, 10)`."""
+        with torch.no_grad():
+            return self.network.head(self(images)).softmax(1)
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Returns the most probable class, `(N, 1, 8, 8)` with levels 0..16 to int64 `(N,)`."""
+        return self.probabilities(images).argmax(1)
+
+
+def check_digits(x: Tensor) -> Tensor:
+    """Returns `x` if it is a batch of 8x8 images with values within 0..16.
+
+    Raises:
+        ValueError: Another shape, or values that are not finite or outside the levels.
+    """
+    if tuple(x.shape[1:]) != (1, 8, 8):
+        raise ValueError(f"Expected digits of shape (N, 1, 8, 8), got {tuple(x.shape)}.")
+    if not bool(((x >= 0) & (x <= LEVELS - 1)).all()):
+        raise ValueError(
+            f"Expected digits with levels within 0..{LEVELS - 1}, got {x.min()}..{x.max()}."
+        )
+    return x
+
+
+@cache
+def digits_cnn() -> DigitsCNN:
+    """Returns the shipped network on the CPU, loaded once a process."""
+    return DigitsCNN()
+
+
+def probabilities(images: Tensor) -> Tensor:
+    """Returns the probability of each class, `(N, 1, 8, 8)` with levels 0..16 to `(N, 10)`."""
+    return digits_cnn().probabilities(images)
+
+
+def classify(images: Tensor) -> Tensor:
+    """Returns the most probable class, `(N, 1, 8, 8)` with levels 0..16 to int64 `(N,)`."""
+    return digits_cnn().classify(images)

@@ -1,0 +1,117 @@
+"""The linear maps: the points themselves, their principal components, a random projection."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .frozen import FrozenMap
+
+
+def flat(x: Tensor) -> Tensor:
+    """Returns points as floating-point rows: float64 stays, all else becomes float32."""
+    return x.flatten(1) if x.dtype == torch.float64 else x.flatten(1).float()
+
+
+class Identity(FrozenMap):
+    """The points themselves, flattened; d is the number of coordinates."""
+
+    name = "identity"
+
+    def features(self, x: Tensor) -> Tensor:
+        return flat(x)
+
+
+class PCA(FrozenMap):
+    """Coordinates along the principal axes of the reference.
+
+    The axes come from the reference alone: were they fitted on the samples too, two models on one
+    task would be measured in two spaces. Each axis points to where its largest coordinate is
+    positive.
+
+    Args:
+        reference: Points that the axes are fitted on, shape `(N, *shape)`, N >= 2.
+        dim: Number d of axes, at most min(N - 1, D).
+        whiten: Whether coordinates are divided by their standard deviation over the reference.
+        batch: Rows at once.
+
+    Raises:
+        ValueError: Fewer axes than asked for, or none of variance where they are to be whitened.
+    """
+
+    name = "pca"
+    mean: Tensor
+    axes: Tensor
+
+    def __init__(
+        self, reference: Tensor, dim: int = 64, whiten: bool = False, batch: int = 4096
+    ) -> None:
+        super().__init__(batch)
+        points = reference.flatten(1).double()
+        most = min(len(points) - 1, points.shape[1])
+        if not 1 <= dim <= most:
+            raise ValueError(
+                f"Expected 1 to {most} axes of {len(points)} points "
+                f"of {points.shape[1]} coordinates, got {dim}."
+            )
+        mean = points.mean(0)
+        _, spread, axes = torch.linalg.svd(points - mean, full_matrices=False)
+        largest = axes.abs().argmax(1, keepdim=True)
+        axes = (axes * axes.gather(1, largest).sign())[:dim].T  # (D, d)
+        if whiten:
+            axes = axes / self._deviation(spread[:dim], len(points))
+        self.register_buffer("mean", mean)
+        self.register_buffer("axes", axes.contiguous())
+        self.freeze()
+
+    @staticmethod
+    def _deviation(spread: Tensor, n: int) -> Tensor:
+        flat_axes = int((spread <= spread[0] * 1e-12).sum())
+        if flat_axes:
+            raise ValueError(
+                f"Expected a reference with variance along every whitened axis, "
+                f"got {flat_axes} of {len(spread)} axes without."
+            )
+        return spread / (n - 1) ** 0.5
+
+    def features(self, x: Tensor) -> Tensor:
+        if x[0].numel() != len(self.mean):
+            raise ValueError(
+                f"Expected points of {len(self.mean)} coordinates, as the reference, "
+                f"got shape {tuple(x.shape)}."
+            )
+        return (x.flatten(1).to(self.mean) - self.mean) @ self.axes
+
+
+class RandomProjection(FrozenMap):
+    """A Gaussian random projection: distances keep their squares in expectation.
+
+    Johnson & Lindenstrauss, Extensions of Lipschitz mappings into a Hilbert space, 1984: entries
+    are N(0, 1/d).
+
+    Args:
+        dim: Number d of directions.
+        seed: Seed of the directions; they are the same on every device.
+        batch: Rows at once.
+    """
+
+    name = "random-projection"
+
+    def __init__(self, dim: int = 64, seed: int = 0, batch: int = 4096) -> None:
+        super().__init__(batch)
+        if dim < 1:
+            raise ValueError(f"Expected at least 1 direction, got {dim}.")
+        self.dim = dim
+        self.seed = seed
+        self.freeze()
+
+    def settings(self) -> dict[str, object]:
+        return {"dim": self.dim, "seed": self.seed}
+
+    def features(self, x: Tensor) -> Tensor:
+        generator = torch.Generator().manual_seed(self.seed)
+        size = (x[0].numel(), self.dim)
+        directions = torch.randn(size, generator=generator, dtype=torch.float64) / self.dim**0.5
+        # MPS has no float64.
+        dtype = torch.float32 if x.device.type == "mps" else torch.float64
+        return x.flatten(1).to(dtype) @ directions.to(x.device, dtype)

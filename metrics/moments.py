@@ -1,0 +1,110 @@
+r"""Centred moments that can be merged: mean and scatter of rows, never raw sums of squares.
+
+Chan, Golub & LeVeque, Updating formulae and a pairwise algorithm for computing sample variances,
+COMPSTAT 1982: for two sets of rows a and b with delta = mean_b - mean_a and n = n_a + n_b,
+
+    mean = mean_a + delta n_b / n,
+    scatter = scatter_a + scatter_b + delta delta^T n_a n_b / n,
+
+so that an offset far from zero costs no digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean and scatter of a set of rows.
+
+    Attributes:
+        n: Number of rows; may be 0.
+        mean: Mean, float64, shape `(D,)`.
+        scatter: Sum of (x - mean)(x - mean)^T, float64, shape `(D, D)`.
+    """
+
+    n: int
+    mean: Tensor
+    scatter: Tensor
+
+    @property
+    def covariance(self) -> Tensor:
+        """Unbiased covariance, shape `(D, D)`."""
+        return self.scatter / (self.n - 1)
+
+    def merge(self, other: Moments) -> Moments:
+        """Returns the moments of both sets of rows together.
+
+        Raises:
+            ValueError: The rows are not of one width.
+        """
+        if len(self.mean) != len(other.mean):
+            raise ValueError(
+                f"Expected rows of one width, got {len(self.mean)} and {len(other.mean)}."
+            )
+        n = self.n + other.n
+        if n == 0:
+            return self
+        delta = other.mean - self.mean
+        scatter = self.scatter + other.scatter + torch.outer(delta, delta) * (self.n * other.n / n)
+        return Moments(n, self.mean + delta * (other.n / n), scatter)
+
+    def pack(self) -> Tensor:
+        """Returns all of it as one row, shape `(1, 1 + D + D * D)`, to be gathered and stacked."""
+        count = self.mean.new_tensor([self.n])
+        return torch.cat([count, self.mean, self.scatter.flatten()])[None]
+
+
+def moments(x: Tensor) -> Moments:
+    """Returns the moments of float64 rows, shape `(N, D)`."""
+    mean, rows = centred_rows(x)
+    return Moments(len(x), mean, scatter_matrix(rows))
+
+
+def unpack(rows: Sequence[Tensor] | Tensor) -> Moments:
+    """Returns the merged moments of packed rows, shape `(K, 1 + D + D * D)` with K >= 1."""
+    parts = [_unpack_row(row) for row in rows]
+    merged = parts[0]
+    for part in parts[1:]:
+        merged = merged.merge(part)
+    return merged
+
+
+def _unpack_row(row: Tensor) -> Moments:
+    d = (math.isqrt(4 * len(row) - 3) - 1) // 2
+    return Moments(int(row[0]), row[1 : 1 + d], row[1 + d :].reshape(d, d))
+
+
+def centre(x: Tensor) -> Tensor:
+    """Returns the mean of rows `(N, D)`; a second pass removes the rounding of the first."""
+    return centred_rows(x)[0]
+
+
+def centred_rows(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the mean of rows `(N, D)` and the rows less it, in memory of their own."""
+    if len(x) == 0:
+        return x.new_zeros(x.shape[1]), x
+    first = x.mean(dim=0)
+    rows = x - first
+    rest = rows.mean(dim=0)
+    return first + rest, rows.sub_(rest)
+
+
+def scatter_matrix(x: Tensor) -> Tensor:
+    """Returns X^T X of rows `(N, D)`; computes only the lower blocks, for they repeat above."""
+    d = x.shape[1]
+    if d < 256:
+        return x.mT @ x
+    out = x.new_empty(d, d)
+    step = -(-d // 8)
+    for i in range(0, d, step):
+        block = x[:, i:].mT @ x[:, i : i + step]  # (D - i, step)
+        out[i:, i : i + step] = block
+        out[i : i + step, i:] = block.mT
+    return out

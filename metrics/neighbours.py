@@ -1,0 +1,158 @@
+r"""Exact nearest neighbours: the one pass that serves every metric of neighbours.
+
+Squared distances are screened block by block through one matrix product,
+
+    ||x - y||^2 = ||x||^2 + ||y||^2 - 2 x.y,
+
+in single precision on a CPU, with the product's rounding bounded by c (||x||^2 + ||y||^2),
+c = (D + 16) eps. Only the pairs that this bound cannot rule out are measured in float64 from the
+differences x - y. So the distances are exact to float64 rounding at any offset, a copy is at
+distance exactly zero, and memory is linear in the number of points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Distances that agree to this relative difference are tied: float64 sums of squares of one value
+# differ by less when the order of their terms changes, distinct distances by more.
+TIE = 1e-12
+_BLOCK = 2**22  # entries of a block of the distance matrix
+_GROUP = 16  # columns whose minimum stands for them in the first bound on the k-th distance
+
+
+@dataclass(frozen=True)
+class _Screen:
+    """Lower bounds on squared distances in units of scale^2, by a matrix product."""
+
+    x: Tensor
+    y: Tensor
+    x2: Tensor  # (1 - c) ||x||^2, shape (N,)
+    y2: Tensor
+    c: float
+    scale: float
+
+    @classmethod
+    def of(cls, x: Tensor, y: Tensor) -> _Screen:
+        center = y.mean(dim=0)
+        ends = [v.amax(dim=0) - center for v in (x, y)] + [center - v.amin(dim=0) for v in (x, y)]
+        scale = max(float(torch.stack(ends).amax()), torch.finfo(x.dtype).tiny)
+        dtype = _screen_dtype(x)
+        c = (x.shape[1] + 16) * torch.finfo(dtype).eps
+        a = (x - center).div_(scale).to(dtype)
+        b = a if y is x else (y - center).div_(scale).to(dtype)
+        a2, b2 = ((1 - c) * v.square().sum(dim=1) for v in (a, b))
+        return cls(a, b, a2, b2, c, scale)
+
+    def rows(self, size: int) -> Iterator[slice]:
+        step = max(1, size // max(len(self.y), 1))
+        return (slice(i, min(i + step, len(self.x))) for i in range(0, len(self.x), step))
+
+    def lower(self, rows: slice) -> Tensor:
+        """Lower bounds on ||x_i - y_j||^2 / scale^2 of a block of rows, shape `(B, M)`."""
+        return torch.addmm(self.y2, self.x[rows], self.y.T, alpha=-2).add_(self.x2[rows, None])
+
+
+def _screen_dtype(x: Tensor) -> torch.dtype:
+    # The bound holds for true float32 products only, and is loose in very high dimension.
+    exact = x.device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
+    return torch.float32 if exact and x.shape[1] <= 4096 else torch.float64
+
+
+def nearest_neighbours(
+    x: Tensor, y: Tensor, k: int = 1, *, exclude_self: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Finds the k nearest rows of `y` to each row of `x` (Euclidean), exactly.
+
+    Args:
+        x: Queries, float64, shape `(N, D)`.
+        y: Points, float64, shape `(M, D)`.
+        k: Number of neighbours.
+        exclude_self: `y` is `x`, and a row is not its own neighbour; its copies still are.
+
+    Returns:
+        Distances in increasing order and indices, both of shape `(N, k)`. Of rows at equal
+        distance the one that comes first in `y` stands first. Time is O(N M D), memory O((N +
+        M)(D + k)).
+
+    Raises:
+        ValueError: `y` holds fewer than k neighbours.
+    """
+    available = len(y) - int(exclude_self)
+    if not 1 <= k <= available:
+        raise ValueError(
+            f"Expected 1 <= k <= {available} (the neighbours there are), got k = {k}."
+        )
+    screen = _Screen.of(x, y)
+    found = [_nearest_block(screen, x, y, k, exclude_self, rows) for rows in screen.rows(_BLOCK)]
+    return torch.cat([d for d, _ in found]), torch.cat([j for _, j in found])
+
+
+def _nearest_block(
+    screen: _Screen, x: Tensor, y: Tensor, k: int, exclude_self: bool, rows: slice
+) -> tuple[Tensor, Tensor]:
+    lower = screen.lower(rows)
+    if exclude_self:
+        lower.diagonal(rows.start).fill_(torch.inf)
+    # Any k columns bound the k-th distance from above. Of a column whose lower bound is t, the
+    # norm is at most ||x|| + d, hence d^2 <= (t + 6 c ||x||^2) / (1 - 4 c).
+    t = _kth_upper(lower, k).clamp_min_(0)
+    x2 = screen.x2[rows] / (1 - screen.c)
+    bound = (t + 6 * screen.c * x2) * (1 + 6 * screen.c)
+    i, j = (lower <= bound[:, None]).nonzero(as_tuple=True)
+    d2 = squared_distances(x[rows], y, i, j)
+    # Stable sorts: by row, then distance, then place in y.
+    order = d2.argsort(stable=True)
+    order = order[i[order].argsort(stable=True)]
+    count = torch.bincount(i, minlength=len(t))
+    first = count.cumsum(0) - count
+    take = order[first[:, None] + torch.arange(k, device=x.device)]
+    return d2[take].sqrt(), j[take]
+
+
+def _kth_upper(values: Tensor, k: int) -> Tensor:
+    """An upper bound on the k-th smallest value of each row: the k-th smallest of group minima."""
+    groups = values.shape[1] // _GROUP
+    if groups < 4 * k:
+        return values.kthvalue(k, dim=1).values
+    minima = values[:, : groups * _GROUP].unflatten(1, (_GROUP, groups)).amin(dim=1)
+    return minima.kthvalue(k, dim=1).values
+
+
+def squared_distances(x: Tensor, y: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    """Returns ||x_i - y_j||^2 of pairs, in float64 from their differences, shape `(P,)`."""
+    step = max(1, 2**18 // x.shape[1])
+    blocks = zip(i.split(step), j.split(step), strict=True)
+    return torch.cat([(x[a] - y[b]).square_().sum(dim=1) for a, b in blocks])
+
+
+def pairs_within(
+    x: Tensor, y: Tensor, reach_x: Tensor, reach_y: Tensor
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yields the pairs at a distance of at most the larger of their two reaches, ties included.
+
+    Args:
+        x: Points, float64, shape `(N, D)`.
+        y: Points, float64, shape `(M, D)`.
+        reach_x: Radii of the balls around x, shape `(N,)`.
+        reach_y: Radii of the balls around y, shape `(M,)`.
+
+    Yields:
+        Indices i, j and distances of a block of pairs, each of shape `(P,)`; all pairs of one i
+        come in one block. Time is O(N M D) plus O(D) a pair.
+    """
+    screen = _Screen.of(x, y)
+    for rows in screen.rows(_BLOCK):
+        lower = screen.lower(rows)
+        a, b = ((r / screen.scale).square() * (1 + 1e-6) for r in (reach_x[rows], reach_y))
+        near = lower <= a.to(lower.dtype)[:, None]
+        near |= lower <= b.to(lower.dtype)
+        i, j = near.nonzero(as_tuple=True)
+        distance = squared_distances(x[rows], y, i, j).sqrt_()
+        i = i + rows.start
+        keep = distance <= torch.maximum(reach_x[i], reach_y[j]) * (1 + TIE)
+        yield i[keep], j[keep], distance[keep]

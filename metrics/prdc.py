@@ -1,0 +1,210 @@
+r"""Precision, recall, density and coverage.
+
+Kynkäänniemi et al., Improved Precision and Recall Metric, NeurIPS 2019, arXiv:1904.06991, eq. 1-3;
+Naeem et al., Reliable Fidelity and Diversity Metrics, ICML 2020, arXiv:2002.09797, eq. 5-6.
+
+Around each point v of a set V lies the ball B(v) whose radius is the distance to the k-th nearest
+other point of V. With samples x_1..x_N and reference y_1..y_M:
+
+    precision = 1/N  sum_i 1[x_i in some B(y_j)],    recall   = 1/M sum_j 1[y_j in some B(x_i)],
+    density   = 1/kN sum_i #{j : x_i in B(y_j)},     coverage = 1/M sum_j 1[some x_i in B(y_j)].
+
+The balls of precision and recall are closed (<=), those of density and coverage open (<), as in
+the authors' code.
+
+The standard error is that of independent halves. Deal both sides into halves a and b: T_a and T_b
+are independent and of one law, so E (T_a - T_b)^2 / 4 is half the variance of T at half the size,
+which is the variance at full size as far as that falls as 1/n. It is averaged over deals. In
+simulations with 100 to 400 points a side it is 0.88 to 1.27 of the truth (low where hubs in high
+dimension or a few outlying balls decide, high near 0 and 1); a jackknife, which counts
+interactions of neighbours more than once, is 1.1 to 1.9 of it, and a binomial error forgets that
+the balls are random too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .checks import as_pair
+from .estimate import Estimate, TwoSampleMetric
+from .neighbours import TIE, nearest_neighbours, pairs_within
+from .order import shuffled_order
+
+_NAMES = ("precision", "recall", "density", "coverage")
+_DEALS = 63  # with the whole set, one bit each of a 64-bit word
+_BITS = np.uint64(1) << np.arange(_DEALS + 1, dtype=np.uint64)
+
+
+def prdc(samples: Tensor, reference: Tensor, k: int = 5) -> dict[str, Estimate]:
+    """Measures fidelity (precision, density) and diversity (recall, coverage).
+
+    Args:
+        samples: x ~ model, shape `(N, *shape)`.
+        reference: y ~ data, shape `(M, *shape)`.
+        k: Neighbours that make a ball's radius, the point itself not counted.
+
+    Returns:
+        `precision`, `recall`, `density` and `coverage`. All but density lie in [0, 1]; for
+        samples of the reference's own law density is 1 in expectation and coverage is about 1 -
+        2^-k. Standard errors are NaN where a side has fewer than 2 (k + 1) points. Time is O((N +
+        M)^2 D), memory linear.
+
+    Raises:
+        ValueError: See `checks.as_pair`; or a side has fewer than k + 1 points.
+    """
+    x, y = as_pair(samples, reference)
+    if not 1 <= k < min(len(x), len(y)):
+        raise ValueError(
+            f"Expected at least k + 1 points a side and k >= 1, "
+            f"got k = {k}, {len(x)} samples and {len(y)} reference."
+        )
+    deals = _DEALS if min(len(x), len(y)) >= 2 * (k + 1) else 0
+    ball_x, ball_y = _Balls.around(x, k, deals, seed=1), _Balls.around(y, k, deals, seed=2)
+    inside = _memberships(x, y, ball_x, ball_y)
+    halves = {"precision": ball_x, "recall": ball_y, "density": ball_x, "coverage": ball_y}
+    sums = {name: inside[name] / (k if name == "density" else 1) for name in halves}
+    return {name: _estimate(sums[name], ball.sizes(), len(x)) for name, ball in halves.items()}
+
+
+@dataclass(frozen=True)
+class _Balls:
+    """The balls of one side, in the whole set (bit 0) and in the point's own half of each deal.
+
+    Attributes:
+        half: Which half the point is in, a bit a deal, shape `(N,)`; bit 0 is set.
+        radius: Distances to the nearest neighbours in increasing order, shape `(N, table)`.
+        bits: Deals in which the ball's radius is `radius[:, t]` or more, shape `(N, table + 1)`.
+        reach: The largest radius, shape `(N,)`.
+    """
+
+    half: NDArray[np.uint64]
+    radius: NDArray[np.float64]
+    bits: NDArray[np.uint64]
+    reach: Tensor
+
+    @classmethod
+    def around(cls, x: Tensor, k: int, deals: int, seed: int) -> _Balls:
+        # Among 3 k + 5 neighbours fewer than k lie in one's own half once in 150; the last one
+        # stands in.
+        table = min(len(x) - 1, 3 * k + 5 if deals else k)
+        distance, index = nearest_neighbours(x, x, table, exclude_self=True)
+        half = _deal(x, deals, seed)
+        bits = np.zeros((len(x), table + 1), dtype=np.uint64)
+        farthest = np.zeros(len(x), dtype=np.int64)
+        for rows in np.array_split(np.arange(len(x)), len(x) // 1024 + 1):
+            kth = _kth_in_half(half[rows], half[index[rows].cpu().numpy()], k, deals)
+            farthest[rows] = kth.max(axis=1)
+            for t in range(table):
+                bits[rows, t] = (kth >= t) @ _BITS[: deals + 1]
+        reach = distance.gather(1, torch.as_tensor(farthest, device=x.device)[:, None])[:, 0]
+        return cls(half, distance.cpu().numpy(), bits, reach)
+
+    def sizes(self) -> NDArray[np.float64]:
+        """Points in the half of ones and in the half of zeros, shape `(2, 1 + deals)`."""
+        return np.stack([_count(self.half), _count(~self.half)])
+
+    def closed(self, i: NDArray[np.int64], distance: NDArray[np.float64]) -> NDArray[np.uint64]:
+        """Deals in which the closed ball around point i reaches so far, shape `(P,)`."""
+        return self.bits[i, (self.radius[i] < distance[:, None] * (1 - TIE)).sum(axis=1)]
+
+    def open(self, i: NDArray[np.int64], distance: NDArray[np.float64]) -> NDArray[np.uint64]:
+        """Deals in which the open ball around point i reaches so far, shape `(P,)`."""
+        return self.bits[i, (self.radius[i] <= distance[:, None] * (1 + TIE)).sum(axis=1)]
+
+
+def _deal(x: Tensor, deals: int, seed: int) -> NDArray[np.uint64]:
+    """Deals the rows into halves by content and seed, shape `(N,)`."""
+    generator = torch.Generator().manual_seed(seed)
+    side = np.ones((len(x), 1 + deals), dtype=bool)
+    for s in range(1, 1 + deals):
+        side[torch.randperm(len(x), generator=generator)[: len(x) // 2].numpy(), s] = False
+    half = np.empty(len(x), dtype=np.uint64)
+    half[shuffled_order(x).cpu().numpy()] = side @ _BITS[: deals + 1]
+    return half
+
+
+def _kth_in_half(
+    half: NDArray[np.uint64], neighbours: NDArray[np.uint64], k: int, deals: int
+) -> NDArray[np.int64]:
+    """Which neighbour is the k-th in a point's own half, shape `(B, 1 + deals)`."""
+    same = ~(half[:, None] ^ neighbours)
+    seen = np.zeros((len(half), deals + 1), dtype=np.int64)
+    kth = np.zeros_like(seen)
+    for t in range(neighbours.shape[1] - 1):
+        seen += (same[:, t, None] & _BITS[: deals + 1]) != 0
+        kth += seen < k
+    return kth
+
+
+def _memberships(
+    x: Tensor, y: Tensor, ball_x: _Balls, ball_y: _Balls
+) -> dict[str, NDArray[np.float64]]:
+    """Points in a ball (pairs for density) in each half of each deal, shapes `(2, 1 + deals)`."""
+    precise, covered = np.zeros(len(x), dtype=np.uint64), np.zeros(len(y), dtype=np.uint64)
+    recalled, pairs = np.zeros_like(covered), np.zeros((2, 64))
+    for i_, j_, distance in pairs_within(x, y, ball_x.reach, ball_y.reach):
+        i, j, d = i_.cpu().numpy(), j_.cpu().numpy(), distance.cpu().numpy()
+        same = ~(ball_x.half[i] ^ ball_y.half[j])
+        strictly = same & ball_y.open(j, d)
+        np.bitwise_or.at(precise, i, same & ball_y.closed(j, d))
+        np.bitwise_or.at(recalled, j, same & ball_x.closed(i, d))
+        np.bitwise_or.at(covered, j, strictly)
+        pairs += _split(strictly, ball_x.half[i])
+    return {
+        "precision": _split(precise, ball_x.half),
+        "recall": _split(recalled, ball_y.half),
+        "density": pairs,
+        "coverage": _split(covered, ball_y.half),
+    }
+
+
+def _count(words: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """How many words have each bit set, shape `(64,)`."""
+    total = np.zeros(64)
+    for block in np.array_split(words, len(words) // 2**16 + 1):
+        bits = np.unpackbits(block.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+        total += bits.sum(axis=0, dtype=np.int32)
+    return total
+
+
+def _split(words: NDArray[np.uint64], half: NDArray[np.uint64]) -> NDArray[np.float64]:
+    return np.stack([_count(words & half), _count(words & ~half)])
+
+
+def _estimate(sums: NDArray[np.float64], sizes: NDArray[np.float64], n: int) -> Estimate:
+    """The mean over the whole set, and its standard error from the two halves of each deal."""
+    value = float(sums[0, 0] / sizes[0, 0])
+    if not sizes[0, 1]:  # no deals
+        return Estimate(value, float("nan"), n, "too few points for a standard error")
+    a, b = sums[:, 1:] / sizes[:, 1:]
+    stderr = math.sqrt(np.mean((a - b) ** 2)) / 2
+    note = "" if stderr > 0 else f"the same in every half: an error below 1/{n}, not none"
+    return Estimate(value, stderr, n, note)
+
+
+class PRDC(TwoSampleMetric):
+    """`prdc` over all the batches seen.
+
+    Args:
+        k: See `prdc`.
+        kwargs: Passed to `torchmetrics.Metric`.
+    """
+
+    unit: ClassVar[dict[str, str]] = dict.fromkeys(_NAMES, "")
+    higher_is_better: Any = dict.fromkeys(_NAMES, True) | {"density": None}
+
+    def __init__(self, k: int = 5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if k < 1:
+            raise ValueError(f"Expected k >= 1, got {k}.")
+        self.k = k
+
+    def _estimate(self) -> dict[str, Estimate]:
+        return prdc(*self.both(), self.k)

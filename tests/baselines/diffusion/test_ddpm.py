@@ -1,0 +1,174 @@
+import math
+
+import pytest
+import scipy.stats
+import torch
+from dgmbench.baselines.diffusion.ddpm import DDPM, cosine_schedule, log_interval
+from dgmbench.benchmark.model import Budget, Likelihood
+from dgmbench.benchmark.task import Domain, TrainingTask
+from torch import nn
+from torch.distributions import Normal
+
+
+class Optimal(nn.Module):
+    """The best prediction of the noise where data are N(0, 1): E[e | x_t] = sqrt(1 - a_t) x_t."""
+
+    def __init__(self, model: DDPM) -> None:
+        super().__init__()
+        self.alpha_bar, self.T = model.alpha_bar, model.T
+
+    def forward(self, x, t):
+        a = self.alpha_bar[(t * self.T).round().long()]
+        return (1 - a).sqrt().float()[:, None] * x
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def gaussian_model(dim: int = 2, **kwargs) -> DDPM:
+    model = DDPM(Domain((dim,)), **kwargs)
+    model.net = Optimal(model)
+    return model
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_marginal_is_the_product_of_the_steps(schedule):
+    model = DDPM(Domain((1,)), T=20, schedule=schedule)
+    a = model.alpha_bar.double()
+    scale, variance = 1.0, 0.0
+    for t in range(1, 21):
+        beta = float(1 - a[t] / a[t - 1])
+        scale, variance = scale * math.sqrt(1 - beta), (1 - beta) * variance + beta
+        q = model.marginal(torch.ones(1, 1), torch.tensor([t]))
+        assert float(q.mean) == pytest.approx(scale, rel=1e-6)
+        assert float(q.variance) == pytest.approx(variance, rel=1e-6)
+
+
+def test_schedules_end_in_noise():
+    for schedule in ("linear", "cosine"):
+        model = DDPM(Domain((1,)), T=100, schedule=schedule)
+        assert float(model.alpha_bar[-1]) < 1e-4
+    assert bool((cosine_schedule(100).diff() > 0).all())
+
+
+def test_ddim_with_full_noise_is_the_ancestral_sampler():
+    """DDIM's eqs. 12 and 16 at eta = 1 and s = t - 1 are DDPM's eqs. 6 and 7."""
+    model = DDPM(Domain((1,)), T=50, variance="small")
+    a = model.alpha_bar.double()
+    data, noise = torch.randn(4, 1), torch.randn(4, 1)
+    for t in range(2, 51):
+        beta = 1 - a[t] / a[t - 1]
+        x = a[t].sqrt() * data + (1 - a[t]).sqrt() * noise
+        mean = (
+            a[t - 1].sqrt() * beta / (1 - a[t]) * data
+            + (1 - beta).sqrt() * (1 - a[t - 1]) / (1 - a[t]) * x
+        )
+        ours = model.step_mean(data, noise, t, t - 1)
+        torch.testing.assert_close(ours, mean, rtol=1e-4, atol=1e-5)
+        variance = float((1 - a[t - 1]) / (1 - a[t]) * beta)
+        assert float(model.step_variance(t, t - 1)) == pytest.approx(variance, rel=1e-3)
+
+
+def test_bound_is_tight_for_gaussian_data_and_the_optimal_net():
+    """For x_0 ~ N(0, 1) the reverse steps are Gaussian with variance beta_t: no gap is left."""
+    model = gaussian_model(T=30)
+    x = torch.randn(20_000, 2)
+    gap = model.log_prob(x) - Normal(0.0, 1.0).log_prob(x).sum(1)
+    error = float(gap.std()) / math.sqrt(len(gap))
+    assert error < 0.02
+    assert abs(float(gap.mean())) < 4 * error
+
+
+def test_small_variance_loosens_the_bound_by_the_closed_form():
+    """The Gaussian KL of variances beta~_t and beta_t, summed over t > 1, is what it costs."""
+    large, small = gaussian_model(T=30), gaussian_model(T=30, variance="small")
+    a = large.alpha_bar.double()
+    beta = 1 - a[1:] / a[:-1]
+    ratio = (beta * (1 - a[:-1]) / (1 - a[1:]) / beta)[1:]
+    # True reverse step N(m, beta), model N(m, beta~): KL = (1/ratio - 1 + log ratio) / 2.
+    gap = 2 * 0.5 * (1 / ratio - 1 + ratio.log()).sum()
+    x = torch.randn(4000, 2)
+    difference = large.log_prob(x) - small.log_prob(x)
+    error = float(difference.std()) / math.sqrt(len(difference))
+    assert abs(float(difference.mean()) - float(gap)) < 4 * error
+
+
+@pytest.mark.parametrize(
+    ("sampler", "steps"), [("ancestral", None), ("ancestral", 50), ("ddim", None)]
+)
+def test_samplers_draw_the_gaussian(sampler, steps):
+    model = gaussian_model(T=200)
+    x = model.sample(20_000, sampler=sampler, steps=steps)
+    assert x.dtype == torch.float32
+    assert x.mean(0).abs().max() < 4 / math.sqrt(20_000)
+    # The last step adds no noise, and steps are finite: a few per cent of the variance.
+    assert (x.var(0) - 1).abs().max() < 0.05
+
+
+def test_ddim_draws_nothing_but_its_start():
+    model = DDPM(Domain((2,)), T=10, hidden=(8,))
+    torch.manual_seed(1)
+    first = model.sample(3, sampler="ddim", steps=5)
+    after = torch.rand(1)
+    torch.manual_seed(1)
+    torch.randn(3, 2)
+    torch.testing.assert_close(after, torch.rand(1))
+    assert first.shape == (3, 2)
+
+
+def test_interval_agrees_with_scipy_far_into_both_tails():
+    low = torch.tensor([-30.0, -1.0, 0.0, 8.0, 30.0], dtype=torch.double)
+    high = low + 0.5
+    ours = log_interval(low, high)
+    # By symmetry both tails are taken where SciPy's survival functions do not cancel.
+    a, b = low.abs().minimum(high.abs()).numpy(), low.abs().maximum(high.abs()).numpy()
+    b_minus_a = scipy.stats.norm.logsf(b) - scipy.stats.norm.logsf(a)
+    reference = (
+        torch.from_numpy(scipy.stats.norm.logsf(a))
+        + torch.from_numpy(-torch.expm1(torch.from_numpy(b_minus_a)).numpy()).log()
+    )
+    reference[1] = math.log(scipy.stats.norm.cdf(-0.5) - scipy.stats.norm.cdf(-1.0))
+    torch.testing.assert_close(ours, reference, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("K", [2, 5, 256])
+def test_discretised_decoder_is_a_law_on_the_levels(K):
+    model = DDPM(Domain((1,), levels=K), T=10)
+    data = model.encode(torch.arange(K)[:, None])
+    mean = torch.tensor([[0.3]]).expand(K, 1)
+    log_p = model.decoder_log_prob(data, mean, torch.tensor(0.07))
+    assert float(log_p.double().exp().sum()) == pytest.approx(1, abs=1e-5)
+    assert int(log_p.argmax()) == int((0.3 + 1) * K / 2)
+
+
+def test_bound_on_integers_is_one_on_a_law():
+    """E[bound(x)] <= log P(x), so that its exponentials sum to at most 1 over all states."""
+    domain = Domain((2,), levels=3)
+    model = DDPM(domain, T=40, variance="small", hidden=(32, 32), lr=1e-2)
+    assert model.likelihood is Likelihood.LOWER_BOUND
+    train = torch.tensor([[0, 1]]).repeat(100, 1)
+    model.fit(TrainingTask(domain, train), Budget(steps=200, batch_size=100))
+    states = domain.states()
+    bound = model.log_prob(states.repeat(200, 1)).view(200, -1).mean(0)
+    total = float(bound.exp().sum())
+    assert 0.3 < total <= 1
+
+
+def test_loss_of_the_optimal_net_is_the_mean_posterior_variance():
+    """Var[e | x_t] = a_t where data are N(0, 1), so that L_simple is the mean of a_t over t."""
+    model = gaussian_model(T=10)
+    losses = torch.stack([model.loss(torch.randn(5000, 2)) for _ in range(20)])
+    expected = float(model.alpha_bar[1:].mean())
+    assert float(losses.mean()) == pytest.approx(expected, rel=0.02)
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="'linear' or 'cosine'"):
+        DDPM(Domain((2,)), schedule="quadratic")
+    model = DDPM(Domain((2,)), T=10)
+    with pytest.raises(ValueError, match="'ancestral' or 'ddim'"):
+        model.sample(2, sampler="heun")
+    with pytest.raises(ValueError, match="1 to 10 steps"):
+        model.sample(2, steps=11)

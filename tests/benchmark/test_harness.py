@@ -1,0 +1,171 @@
+"""The harness with models that fail in every way, and with a newcomer's model."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import dgmbench
+import pytest
+from dgmbench.benchmark.record import read_records
+
+RUN_ALL = Path(dgmbench.__file__).parent / "run_all.py"
+
+MODELS = '''
+import os, signal, time
+import numpy as np
+
+class Plain:
+    """Neither a base class, nor tensors, nor a state_dict."""
+    def fit(self, task, budget):
+        rows = np.asarray(task.train)
+        self.mean, self.std = rows.mean(0), rows.std(0)
+    def sample(self, n):
+        return self.mean + self.std * np.random.randn(n, *self.mean.shape)
+    def log_prob(self, x):
+        z = (np.asarray(x) - self.mean) / self.std
+        return (-0.5 * z**2 - np.log(self.std) - 0.5 * np.log(2 * np.pi)).sum(1)
+
+class Raises(Plain):
+    def fit(self, task, budget):
+        raise RuntimeError("no such luck")
+
+class RaisesInSample(Plain):
+    def sample(self, n):
+        raise KeyError("late")
+
+class Diverges(Plain):
+    def sample(self, n):
+        return np.full((n, 2), np.nan)
+
+class Hangs(Plain):
+    def fit(self, task, budget):
+        time.sleep(600)
+
+class Killed(Plain):
+    def sample(self, n):
+        os.kill(os.getpid(), signal.SIGKILL)
+'''
+FAULTY = ["Raises", "RaisesInSample", "Diverges", "Hangs", "Killed"]
+
+
+def run(*words, cwd, code):
+    done = subprocess.run(
+        [sys.executable, str(RUN_ALL), *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faulty")
+    (folder / "mine.py").write_text(MODELS)
+    words = [w for name in ["Plain", *FAULTY] for w in ("--model", f"mine.py:{name}")]
+    common = ["run", "--tasks", "ring-8", "--models", "gmm,noise", "--timeout", "20", *words]
+    done = run(*common, "--workers", "2", cwd=folder, code=1)
+    return folder, common, done, {r.model: r for r in read_records(folder / "results" / "quick")}
+
+
+def test_faulty_models_are_rows_and_the_others_go_on(faulty):
+    _, _, done, records = faulty
+    told = {name: (records[name].status, records[name].phase) for name in FAULTY}
+    assert told == {
+        "Raises": ("failed", "train"),
+        "RaisesInSample": ("failed", "probe"),
+        "Diverges": ("diverged", "probe"),
+        "Hangs": ("timed out", "train"),
+        "Killed": ("killed", "probe"),
+    }
+    assert "no such luck" in records["Raises"].reason
+    assert records["gmm"].status == records["noise"].status == records["Plain"].status == "ok"
+    assert "8 cells" in done.stdout
+    assert "3 ok" in done.stdout
+
+
+def test_a_newcomers_numbers_stand_beside_the_baselines(faulty):
+    folder, _, _, records = faulty
+    scores = {s.metric: s for s in records["Plain"].scores}
+    # A standard-normal fit of the ring: variance 1/2 + 0.01 a coordinate, NLL = log(2 pi e 0.51).
+    assert scores["nll"].value == pytest.approx(2.165, abs=0.05)
+    assert scores["nll"].mark == "~"  # an undeclared likelihood is an estimate
+    assert records["Plain"].family == "user"
+    board = (folder / "results" / "quick" / "leaderboard.csv").read_text()
+    assert "Plain" in board
+
+
+def test_what_is_done_is_not_done_again_and_what_failed_is(faulty):
+    folder, common, _, before = faulty
+    sound = [w for w in common if w not in FAULTY]
+    sound = ["run", "--tasks", "ring-8", "--models", "gmm,noise", "--model", "mine.py:Plain"]
+    done = run(*sound, cwd=folder, code=0)
+    assert "3 cells, 3 done, 0 to do" in done.stdout
+    again = run(*sound, "--model", "mine.py:Raises", cwd=folder, code=1)
+    assert "4 cells, 3 done, 1 to do" in again.stdout
+    after = {r.model: r for r in read_records(folder / "results" / "quick")}
+    assert after["gmm"].created == before["gmm"].created
+
+
+def test_nothing_half_written_is_left(faulty):
+    root = faulty[0] / "results" / "quick"
+    assert not [p for p in root.rglob("*.tmp")]
+    assert not list((root / "running").glob("*"))
+
+
+def test_what_comes_out_is_all_there(faulty):
+    root = faulty[0] / "results" / "quick"
+    names = ["records.csv", "leaderboard.md", "leaderboard.csv", "leaderboard.tex", "report.html"]
+    for name in names:
+        assert (root / name).stat().st_size > 100, name
+    page = (root / "report.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    for name in FAULTY:
+        assert name in page
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--suite", "quik"], "did you mean quick"),
+        (["run", "--tasks", "ring8"], "did you mean ring-8"),
+        (["run", "--models", "vea"], "did you mean vae"),
+        (["run", "--model", "nowhere.py:X"], "nowhere.py"),
+        (["run", "--model", "mine.py"], "file.py:Class"),
+        (["run", "--model", "mine.py:Absent"], "Absent"),
+        (["run", "--model", "broken.py:X"], "SyntaxError"),
+        (["run", "--seeds", "0"], "at least one seed"),
+        (["run", "--device", "gpu"], "auto, cpu or cuda"),
+        (["run", "--out", "/proc/none"], "--out"),
+        (["report", "nowhere"], "nowhere"),
+        (["list", "modles"], "did you mean models"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence_and_exit_code_2(words, said, tmp_path):
+    (tmp_path / "mine.py").write_text("class There: pass\n")
+    (tmp_path / "broken.py").write_text("def :\n")
+    done = run(*words, cwd=tmp_path, code=2)
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_lists_are_json_objects(tmp_path):
+    keys = {
+        "models": {"name", "family", "likelihood", "paper"},
+        "tasks": {"name", "summary"},
+        "metrics": {"name", "unit", "higher_is_better"},
+        "suites": {"name", "tasks", "models", "metrics"},
+    }
+    for what, wanted in keys.items():
+        rows = json.loads(run("list", what, "--json", cwd=tmp_path, code=0).stdout)
+        assert rows and all(wanted <= set(row) for row in rows)
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()")
+def test_cuda_where_there_is_none_is_told(tmp_path):
+    done = run("run", "--device", "cuda", cwd=tmp_path, code=2)
+    assert "--device cpu" in done.stderr

@@ -1,0 +1,96 @@
+"""Samples only: what is read, what is refused, and what the scores say."""
+
+import numpy as np
+import pytest
+import torch
+from dgmbench.benchmark.record import read_records
+from dgmbench.benchmark.submission import read_samples, score_samples
+from dgmbench.benchmark.suites import load_suite
+from dgmbench.benchmark.task import Domain
+from dgmbench.benchmark.tasks import load_task
+from PIL import Image
+from safetensors.torch import save_file
+
+PLANE, IMAGE = Domain((2,)), Domain((1, 8, 8), levels=17)
+
+
+def test_every_format_gives_the_same_points(tmp_path):
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", x)
+    np.savez(tmp_path / "b.npz", samples=x, labels=np.zeros(5))
+    np.save(tmp_path / "c.npy", x)
+    save_file({"x": torch.from_numpy(x)}, tmp_path / "d.safetensors")
+    for name in ("a.npz", "b.npz", "c.npy", "d.safetensors"):
+        read = read_samples(tmp_path / name, PLANE)
+        assert read.dtype == torch.float32
+        assert torch.equal(read, torch.from_numpy(x))
+
+
+def test_a_folder_of_images(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 17, size=(3, 8, 8), dtype=np.uint8)
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    read = read_samples(tmp_path, IMAGE)
+    assert torch.equal(read, torch.from_numpy(pixels).long().unsqueeze(1))
+
+
+def refused(path, domain, said):
+    with pytest.raises(ValueError, match=said):
+        read_samples(path, domain)
+
+
+def test_wrong_input_is_told(tmp_path):
+    np.save(tmp_path / "shape.npy", np.zeros((5, 3)))
+    refused(tmp_path / "shape.npy", PLANE, r"shape \(N, 2\), got \(5, 3\)")
+    np.save(tmp_path / "nan.npy", np.array([[0.0, np.nan], [0, 0]]))
+    refused(tmp_path / "nan.npy", PLANE, "1 of 2 rows")
+    np.save(tmp_path / "range.npy", np.full((2, 1, 8, 8), 17))
+    refused(tmp_path / "range.npy", IMAGE, r"within 0\.\.16, got 17\.\.17")
+    np.save(tmp_path / "fraction.npy", np.full((2, 1, 8, 8), 0.5))
+    refused(tmp_path / "fraction.npy", IMAGE, "fractions")
+    np.savez(tmp_path / "two.npz", a=np.zeros(2), b=np.zeros(2))
+    refused(tmp_path / "two.npz", PLANE, "one called samples, got a, b")
+    refused(tmp_path / "absent.npy", PLANE, "not there")
+    (tmp_path / "x.txt").write_text("1 2")
+    refused(tmp_path / "x.txt", PLANE, "got x.txt")
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 cut short")
+    refused(tmp_path / "bad.npz", PLANE, "bad.npz")
+    (tmp_path / "bad.safetensors").write_bytes(b"cut short")
+    refused(tmp_path / "bad.safetensors", PLANE, "safetensors")
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path / "empty", IMAGE, "Expected images")
+    (tmp_path / "empty" / "a.png").write_bytes(b"no image")
+    refused(tmp_path / "empty", IMAGE, "a.png")
+    Image.fromarray(np.zeros((9, 8), dtype=np.uint8)).save(tmp_path / "empty" / "a.png")
+    refused(tmp_path / "empty", IMAGE, "8 x 8 pixels, got 9 x 8")
+
+
+def test_pickled_objects_are_refused_and_never_run(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "exploded"), "w"))
+
+    np.savez(tmp_path / "bomb.npz", samples=np.array([Bomb()], dtype=object))
+    refused(tmp_path / "bomb.npz", PLANE, "pickled objects, which are refused")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_draws_of_the_truth_score_as_the_truth(tmp_path):
+    task, suite = load_task("ring-8"), load_suite("quick")
+    torch.manual_seed(3)
+    record = score_samples(task.draw(3000), "mine", task, suite, tmp_path)
+    scores = {s.metric: s for s in record.scores}
+    assert abs(scores["mmd"].value) < 4 * scores["mmd"].stderr
+    assert scores["modes_captured"].value == 8
+    assert scores["nll"].value is None
+    assert "no likelihood" in scores["nll"].reason
+    assert scores["parameters"].reason == "only samples were given"
+    assert [r.model for r in read_records(tmp_path)] == ["mine"]
+
+
+def test_too_few_samples_and_a_taken_name_are_refused(tmp_path):
+    task, suite = load_task("ring-8"), load_suite("quick")
+    with pytest.raises(ValueError, match="at least 2048 samples for ring-8"):
+        score_samples(torch.zeros(10, 2), "mine", task, suite, tmp_path)
+    with pytest.raises(ValueError, match="got vae"):
+        score_samples(torch.zeros(4000, 2), "vae", task, suite, tmp_path)

@@ -1,0 +1,78 @@
+"""The contract of a task, over every task that needs no data beside the package."""
+
+import pytest
+import torch
+from dgmbench.benchmark.model import seeded
+from dgmbench.benchmark.tasks import TASKS, load_task
+
+
+def loaded(name):
+    try:
+        return load_task(name)
+    except ValueError as error:
+        pytest.skip(f"its data are not here: {error}")
+
+
+SPLITS = ("train", "val", "test", "holdout")
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def task(request):
+    return loaded(request.param)
+
+
+def test_rows_are_points_of_the_domain(task):
+    for split in SPLITS:
+        rows = getattr(task, split)
+        if rows is not None:
+            task.domain.check(split, rows[:2000])
+            assert rows.is_floating_point() == (task.domain.levels is None)
+
+
+def test_it_has_a_card_a_version_and_a_kind(task):
+    assert task.card.summary.endswith(".")
+    assert task.card.source
+    assert task.version >= 1
+    assert task.kind
+
+
+def test_draws_follow_the_seed_and_the_domain(task):
+    if task.draw is None:
+        pytest.skip("no sampler")
+    with seeded(0):
+        a = task.draw(50)
+    with seeded(0):
+        b = task.draw(50)
+    assert torch.equal(a, b)
+    task.domain.check("draws", a)
+    assert a.dtype == (torch.float32 if task.domain.levels is None else torch.int64)
+
+
+def test_the_entropy_is_the_mean_of_minus_log_density(task):
+    if task.draw is None or task.log_density is None or task.entropy is None:
+        pytest.skip("not all are known")
+    with seeded(1):
+        surprise = -task.log_density(task.draw(20_000)).double()
+    error = surprise.std() / len(surprise) ** 0.5
+    assert abs(float(surprise.mean()) - task.entropy) < 4 * float(error) + 1e-6
+
+
+def test_a_reward_is_the_density_times_z(task):
+    if task.log_reward is None:
+        pytest.skip("no reward")
+    states = task.domain.states() if task.domain.num_states <= 2**16 else task.test[:100]
+    assert torch.allclose(
+        task.log_reward(states).double(), task.log_density(states).double() + task.log_z, atol=1e-5
+    )
+
+
+def test_what_is_shown_for_training_holds_no_test_row(task):
+    shown = task.for_training()
+    assert set(vars(shown)) == {"domain", "train", "val", "log_reward"}
+
+
+def test_the_same_name_gives_the_same_rows(task):
+    again = TASKS[task.name]() if task.name in TASKS else task
+    for split in SPLITS:
+        a, b = getattr(task, split), getattr(again, split)
+        assert (a is None and b is None) or torch.equal(a, b)

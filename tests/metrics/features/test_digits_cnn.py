@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from dgmbench.benchmark.tasks import train_digits_cnn
+from dgmbench.benchmark.tasks.digits import digits
+from dgmbench.metrics import frechet_distance
+from dgmbench.metrics.features import digits_cnn
+from dgmbench.metrics.features.digits_cnn import WEIGHTS, DigitsCNN
+
+
+def test_the_weights_are_small():
+    assert WEIGHTS.stat().st_size < 500_000
+
+
+def test_the_stated_accuracy():
+    splits = train_digits_cnn.labelled()
+    right = {k: (digits_cnn.classify(x) == y).sum().item() for k, (x, y) in splits.items()}
+    assert right == {"train": 797, "val": 199, "test": 397}
+    assert (
+        "of the 400 test\nimages, which it never saw, it puts 397 (99.25 %)" in digits_cnn.__doc__
+    )
+    assert len(splits["test"][0]) == 400
+
+
+def test_training_images_look_no_better_than_fresh_ones():
+    """Under features that knew the training images, a memoriser would stand out by them alone."""
+    task = digits()
+    train, test, holdout = map(DigitsCNN(), (task.train, task.test, task.holdout))
+    fresh = frechet_distance(holdout, test).value
+    noise = DigitsCNN()(
+        torch.randint(0, 17, (400, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    )
+    # The order of the split is stratified, so any run of rows has the classes' proportions.
+    copies = [frechet_distance(train[i : i + 400], test).value for i in (0, 397)]
+    assert fresh < min(copies) and max(copies) < 3 * fresh
+    assert frechet_distance(noise, test).value > 50 * fresh
+
+
+def test_shapes_and_types():
+    x = digits().train
+    phi = DigitsCNN()
+    assert phi(x[:5]).shape == (5, 32)
+    p = digits_cnn.probabilities(x[:5])
+    assert p.shape == (5, 10)
+    torch.testing.assert_close(p.sum(1), torch.ones(5))
+    classes = digits_cnn.classify(x[:5])
+    assert classes.dtype == torch.int64 and torch.equal(classes, p.argmax(1))
+    assert torch.equal(phi(x[:5].to(torch.uint8)), phi(x[:5]))
+
+
+def test_features_stay_bounded_on_strange_images():
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 17, (500, 1, 8, 8), generator=generator)
+    blank, full = torch.zeros(1, 1, 8, 8), torch.full((1, 1, 8, 8), 16.0)
+    features = DigitsCNN()(torch.cat([noise, blank, full]))
+    gain, shift = DigitsCNN().network.body[10].weight, DigitsCNN().network.body[10].bias
+    # A coordinate of 32 normalised ones is at most sqrt(31), and GELU(v) <= max(v, 0).
+    assert features.isfinite().all()
+    assert (features <= (gain.abs() * 31**0.5 + shift.abs()) * (1 + 1e-6)).all()
+
+
+def test_what_are_no_digits_is_named():
+    with pytest.raises(ValueError, match=r"of shape \(N, 1, 8, 8\), got \(2, 64\)"):
+        digits_cnn.classify(torch.zeros(2, 64))
+    with pytest.raises(ValueError, match=r"within 0\.\.16, got 0\.\.17"):
+        digits_cnn.classify(torch.arange(64).view(1, 1, 8, 8) % 18)
+    with pytest.raises(ValueError, match=r"within 0\.\.16"):
+        digits_cnn.classify(torch.full((1, 1, 8, 8), torch.nan))

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from dgmbench.metrics.jackknife import block_jackknife
+from dgmbench.metrics.kernel_distance import _cubes, _lift, _means_by_moments, kernel_distance
+from dgmbench.metrics.pairwise import pair_means
+
+
+@pytest.fixture
+def sides():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(60, 5, generator=generator, dtype=torch.float64)
+    return x, torch.randn(45, 5, generator=generator, dtype=torch.float64) + 0.4
+
+
+def by_the_definition(x, y):
+    def gram(a, b):
+        return (a @ b.T / x.shape[1] + 1) ** 3
+
+    n, m = len(x), len(y)
+    xx, yy = gram(x, x).fill_diagonal_(0).sum(), gram(y, y).fill_diagonal_(0).sum()
+    return float(xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * gram(x, y).mean())
+
+
+def test_equals_the_definition(sides):
+    assert kernel_distance(*sides).value == pytest.approx(by_the_definition(*sides), rel=1e-12)
+
+
+def test_point_masses_by_hand():
+    # x = 1, y = 2 in one dimension: k(x, x') + k(y, y') - 2 k(x, y) = 8 + 125 - 54.
+    assert kernel_distance(torch.ones(3), 2 * torch.ones(4)).value == pytest.approx(79)
+
+
+def test_moments_give_the_same_as_pairs(sides):
+    u, v = (_lift(side) for side in sides)
+    one, other = _means_by_moments(u, v), pair_means(_cubes, u, v)
+    for name in ("xx", "yy", "xy", "yx"):
+        assert torch.allclose(getattr(one, name), getattr(other, name), rtol=1e-12)
+    assert one.biased() == pytest.approx(other.biased(), rel=1e-12)
+    assert one.stderr() == pytest.approx(other.stderr(), rel=1e-10)
+
+
+def test_many_points_take_the_moments_and_few_of_them_the_second_order(sides):
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(2500, 2, generator=generator, dtype=torch.float64)
+    y = torch.randn(1500, 2, generator=generator, dtype=torch.float64)
+    estimate, pairs = kernel_distance(x, y), pair_means(_cubes, _lift(x), _lift(y))
+    assert estimate.value == pytest.approx(pairs.unbiased(), rel=1e-9)
+    assert estimate.stderr == pytest.approx(pairs.stderr(), rel=0.1)
+
+
+def test_the_standard_error_agrees_with_the_jackknife(sides):
+    jackknife = block_jackknife(lambda a, b: kernel_distance(a, b).value, *sides, blocks=100)
+    assert kernel_distance(*sides).stderr == pytest.approx(jackknife, rel=0.2)
+
+
+def test_subsets_of_all_points_give_the_full_value(sides):
+    x, y = sides[0][:45], sides[1]
+    estimate = kernel_distance(x, y, subsets=3, subset_size=45)
+    assert estimate.value == pytest.approx(kernel_distance(x, y).value, rel=1e-12)
+    assert estimate.stderr == pytest.approx(kernel_distance(x, y).stderr, rel=1e-12)
+
+
+def test_subsets_estimate_the_full_value(sides):
+    estimate = kernel_distance(*sides, subsets=500, subset_size=15)
+    spread = estimate.stderr / math.sqrt(15 / 30 + 1 / 500) / math.sqrt(500)
+    assert abs(estimate.value - kernel_distance(*sides).value) < 4 * spread
+    assert estimate.note == "500 subsets of 15 points."
+
+
+def test_the_seed_draws_the_subsets(sides):
+    one, same, other = (
+        kernel_distance(*sides, subsets=4, subset_size=10, seed=seed).value for seed in (0, 0, 1)
+    )
+    assert one == same != other
+
+
+def test_single_precision_loses_little_at_an_offset(sides):
+    x, y = (side.float() + 30 for side in sides)  # the kernel is about 7e8
+    single = kernel_distance(x, y, subsets=5, subset_size=20).value
+    double = kernel_distance(x.double(), y.double(), subsets=5, subset_size=20).value
+    assert single == pytest.approx(double, rel=1e-6)
+
+
+def test_subsets_that_cannot_be_drawn(sides):
+    with pytest.raises(ValueError, match="2 to 45 points, got 3 subsets of 46"):
+        kernel_distance(*sides, subsets=3, subset_size=46)
+    with pytest.raises(ValueError, match="at least 1 subset"):
+        kernel_distance(*sides, subsets=0, subset_size=10)
