@@ -15,7 +15,7 @@ from ..benchmark.model import Budget, Diverged, GenerativeModel, seeded
 from ..benchmark.task import Domain, TrainingTask
 from .scaling import Scaling
 
-# A loss is read back from the device this many times a training run.
+# A loss is read back from the device, and val judged, this many times a training run.
 READINGS = 25
 
 

@@ -20,7 +20,7 @@ def describe_task(task: Task, root: Path) -> TaskRecord:
     folder = root / "files" / f"{task.name}-v{task.version}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "truth.npz"
-    np.savez(path, **truth(task))
+    np.savez(path, **truth(task))  # type: ignore[arg-type]  # keywords are arrays
     splits = {"train": task.train, "val": task.val, "test": task.test, "holdout": task.holdout}
     return TaskRecord(
         name=task.name,

@@ -64,7 +64,8 @@ def point_side(x: Tensor) -> Side:
         return _wide_side(x)
     mean, rows = centred_rows(x)
     merged = Moments(len(x), mean, scatter_matrix(rows))
-    some = rows if len(x) <= SOME else rows[shuffled_order(x)[:SOME]]
+    all_are_cheap = len(x) <= SOME or x.shape[1] < 1024
+    some = rows if all_are_cheap else rows[shuffled_order(x)[:SOME]]
     return _cholesky_side(merged, some) or exact_side(x)
 
 

@@ -134,7 +134,8 @@ def _captured(counts: Tensor, n: int) -> Estimate:
         shape / rate * (1 + 1 / rate) ** -(shape + 1)
     ).sum()  # sum of lambda exp(-lambda)
     variance = float((missed - missed_twice).sum() - with_total**2 / n)
-    return Estimate(seen, math.sqrt(max(variance, 0.0)), n, f"of {len(counts)} modes")
+    # To a thousandth of a mode: what is below is the model of the counts, not the data.
+    return Estimate(seen, round(math.sqrt(max(variance, 0.0)), 3), n, f"of {len(counts)} modes")
 
 
 def _gamma_shape(counts: Tensor) -> Tensor:

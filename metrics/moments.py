@@ -97,14 +97,13 @@ def centred_rows(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def scatter_matrix(x: Tensor) -> Tensor:
-    """Returns X^T X of rows `(N, D)`; computes only the lower blocks, for they repeat above."""
-    d = x.shape[1]
-    if d < 256:
+    """Returns X^T X of rows `(N, D)`; computes only the upper blocks, for they repeat below."""
+    d, step = x.shape[1], 128
+    if d <= 2 * step:
         return x.mT @ x
     out = x.new_empty(d, d)
-    step = -(-d // 8)
     for i in range(0, d, step):
-        block = x[:, i:].mT @ x[:, i : i + step]  # (D - i, step)
-        out[i:, i : i + step] = block
-        out[i : i + step, i:] = block.mT
+        block = x[:, i : i + step].mT @ x[:, i:]  # (step, D - i)
+        out[i : i + step, i:] = block
+        out[i:, i : i + step] = block.mT
     return out

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Generic, TypeVar
+from concurrent.futures import FIRST_COMPLETED, wait
+from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -59,8 +59,10 @@ def run_local(
     )
     with pool:
         try:
-            futures = {pool.schedule(run, args=[item], timeout=timeout): item for item in work}
-            pending: set[Future[Done]] = set(futures)
+            futures: dict[Any, Work] = {
+                pool.schedule(run, args=[item], timeout=timeout): item for item in work
+            }
+            pending: set[Any] = set(futures)
             while pending:
                 # The time limit lets Ctrl-C through on every platform.
                 done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -72,7 +74,7 @@ def run_local(
             raise
 
 
-def _result(future: Future[Done], item: Work, timeout: float) -> Done | Lost[Work]:
+def _result(future: Any, item: Work, timeout: float) -> Done | Lost[Work]:
     try:
         return future.result()
     except TimeoutError:

@@ -1,0 +1,58 @@
+"""Fair play: as many trials for everybody, judged on val, test never touched."""
+
+from dataclasses import replace
+
+import pytest
+from dgmbench.benchmark import tuning
+from dgmbench.benchmark.model import Budget
+from dgmbench.benchmark.suite import ModelSpec
+from dgmbench.benchmark.suites import SUITES
+from dgmbench.benchmark.tasks import load_task
+
+SPACE = {"a": (1, 2, 3), "b": ("x", "y")}
+
+
+def test_draws_are_the_defaults_and_distinct_points_of_the_space():
+    found = tuning.draws(SPACE, 5, seed=0)
+    assert found[0] == {}
+    assert len(found) == 5
+    assert len({repr(d) for d in found}) == 5
+    assert all(d["a"] in SPACE["a"] and d["b"] in SPACE["b"] for d in found[1:])
+    assert found == tuning.draws(SPACE, 5, seed=0)
+
+
+def test_a_small_space_is_drawn_once():
+    assert len(tuning.draws(SPACE, 16, seed=0)) == 1 + 6
+
+
+def test_every_space_names_arguments_of_its_model():
+    for suite in SUITES.values():
+        for name, space in suite.spaces.items():
+            cls = ModelSpec.of(name, suite.models[name]).load()
+            wanted = cls.__init__.__annotations__
+            assert set(space) <= set(wanted), name
+
+
+def test_a_trial_does_not_touch_test(monkeypatch):
+    task = replace(load_task("ring-8"), test=None, holdout=None, draw=None, log_density=None)
+    suite = replace(SUITES["quick"], budget=Budget(steps=20, batch_size=64))
+    monkeypatch.setattr(tuning, "load_task", lambda name: task)
+    monkeypatch.setattr(tuning, "load_suite", lambda name: suite)
+    spec = ModelSpec.of("gmm", suite.models["gmm"])
+    result = tuning.run_trial(tuning.Trial("quick", "ring-8", spec))
+    assert result["reason"] == ""
+    assert result["value"] < 0.05
+
+
+def test_a_bad_draw_is_kept_with_its_reason(monkeypatch):
+    spec = ModelSpec("nsf", ModelSpec.of("nsf", SUITES["quick"].models["nsf"]).target, {"bins": 0})
+    suite = replace(SUITES["quick"], budget=Budget(steps=2, batch_size=64))
+    monkeypatch.setattr(tuning, "load_suite", lambda name: suite)
+    result = tuning.run_trial(tuning.Trial("quick", "ring-8", spec))
+    assert result["value"] is None
+    assert result["reason"]
+
+
+def test_more_trials_than_the_rule_are_refused():
+    with pytest.raises(ValueError, match="1 to 16"):
+        tuning.tune("quick", trials=17)
