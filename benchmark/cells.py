@@ -87,9 +87,7 @@ def run_cell(cell: Cell) -> Record:
         return finish(cell, status, phase, f"{type(error).__name__}: {error}")
 
 
-def score_cell(
-    cell: Cell, suite: Suite, task: Task, store: Store, keys: dict[str, str]
-) -> Record:
+def score_cell(cell: Cell, suite: Suite, task: Task, store: Store, keys: dict[str, str]) -> Record:
     """Scores the evidence of a probed cell; no model is in sight."""
     probed, trained = store.folder("probe", keys["probe"]), store.folder("train", keys["train"])
     evidence = Evidence.load(probed / "evidence.safetensors")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,8 +185,7 @@ def _seconds(suite: Suite, cell: Cell) -> float:
 
 
 def prepare_worker(threads: int) -> None:
-    """Sets up a worker: its threads; Ctrl-C is the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Sets up a worker."""
     torch.set_num_threads(threads)
 
 

@@ -7,8 +7,10 @@ way the cell is told as lost and the others go on.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -59,9 +61,10 @@ def run_local(
     )
     with pool:
         try:
-            futures: dict[Any, Work] = {
-                pool.schedule(run, args=[item], timeout=timeout): item for item in work
-            }
+            with _interrupts_held():
+                futures: dict[Any, Work] = {
+                    pool.schedule(run, args=[item], timeout=timeout): item for item in work
+                }
             pending: set[Any] = set(futures)
             while pending:
                 # The time limit lets Ctrl-C through on every platform.
@@ -72,6 +75,22 @@ def run_local(
             pool.stop()
             pool.join()
             raise
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Holds Ctrl-C back: threads and processes that start inside never get it, the caller later.
+
+    The terminal sends it to every process, and a worker that is still importing would die of it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _result(future: Any, item: Work, timeout: float) -> Done | Lost[Work]:
