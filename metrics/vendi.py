@@ -129,9 +129,10 @@ def _width(
     x: Tensor, kernel: Kernel, bandwidth: float | None, reference: Tensor | None
 ) -> float:
     """The given width, else the median distance within the reference, else within x."""
+    data = x if reference is None else as_points("reference", reference)
     if bandwidth is not None or kernel == "cosine":
         return 1.0 if bandwidth is None else float(bandwidth)
-    return _median_distance(x if reference is None else as_points("reference", reference))
+    return _median_distance(data)
 
 
 def _factor(x: Tensor, kernel: Kernel, width: float) -> Tensor:
