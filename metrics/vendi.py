@@ -125,9 +125,7 @@ def _slope(values: Tensor, q: float) -> Tensor:
     return q / (1 - q) * ((q - 1) * values.log() - log_sum).exp()
 
 
-def _width(
-    x: Tensor, kernel: Kernel, bandwidth: float | None, reference: Tensor | None
-) -> float:
+def _width(x: Tensor, kernel: Kernel, bandwidth: float | None, reference: Tensor | None) -> float:
     """The given width, else the median distance within the reference, else within x."""
     data = x if reference is None else as_points("reference", reference)
     if bandwidth is not None or kernel == "cosine":
