@@ -11,7 +11,7 @@ quick: $(READY)  ## run the quick suite, print the tables, name the report
 	$(BIN)/python run_all.py run --suite quick
 
 test: $(READY)  ## run the tests that are not slow
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .

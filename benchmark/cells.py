@@ -76,7 +76,7 @@ def run_cell(cell: Cell) -> Record:
         return score_cell(cell, suite, task, store, keys)
     except Diverged as error:
         return finish(cell, "diverged", phase, str(error))
-    except LookupError as error:
+    except stages.NotStored as error:
         return finish(cell, "not admitted", phase, str(error))
     except MemoryError as error:
         return finish(cell, "out of memory", phase, str(error) or "no memory left")

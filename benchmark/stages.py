@@ -36,6 +36,10 @@ PROBE_SEED = 1_000_003
 CHUNK = 1024
 
 
+class NotStored(RuntimeError):
+    """A model was trained before, and left nothing that could be loaded."""
+
+
 def sample_size(suite: Suite, task: Task) -> int:
     """Returns the one number of points at which every row of a task is compared."""
     limits = [suite.samples]
@@ -86,7 +90,7 @@ def train(cell: Cell, suite: Suite, task: Task, store: Store, key: str) -> Gener
 
     Raises:
         Diverged: The loss became NaN or infinite.
-        LookupError: It was trained before, but has no `state_dict` to load.
+        NotStored: It was trained before, but has no `state_dict` to load.
     """
     # Initialisation is part of training: the seed holds for both.
     with all_seeded(cell.seed):
@@ -115,7 +119,7 @@ def train(cell: Cell, suite: Suite, task: Task, store: Store, key: str) -> Gener
 def _restored(model: GenerativeModel, folder: Path, device: str) -> GenerativeModel:
     weights = folder / "weights.safetensors"
     if not weights.exists():
-        raise LookupError("it has no state_dict, so that it cannot be probed again once trained")
+        raise NotStored("it has no state_dict, so that it cannot be probed again once trained")
     model.load_state_dict(load_file(weights, device=device))  # type: ignore[attr-defined]
     if isinstance(model, torch.nn.Module):
         model.eval()

@@ -21,7 +21,7 @@ def offline_maps(x: torch.Tensor) -> dict[str, torch.nn.Module]:
 
 
 def test_the_names_are_the_contract():
-    names = "identity pca random-projection digits-cnn inception-v3 dinov2 clip"
+    names = "identity pca random-projection digits-cnn mnist-cnn inception-v3 dinov2 clip"
     assert list(FEATURE_MAPS) == names.split()
     assert all(name == kind.name for name, kind in FEATURE_MAPS.items())
 
