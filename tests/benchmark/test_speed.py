@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
 import sys
 from dataclasses import replace
 from operator import matmul
 
 import pytest
-import torch
 from dgmbench.benchmark import speed, speed_cases, speed_peers, speed_worker
 from dgmbench.benchmark.speed_cases import CASES, Case, Contender
 from dgmbench.benchmark.speed_report import Timing, draw, show
@@ -122,10 +122,13 @@ def test_a_contender_that_takes_too_long_is_stopped(monkeypatch):
 
 
 def test_peak_memory_counts_what_is_freed_again():
-    peak = speed_worker.memory_watch()
-    torch.ones(50_000_000, dtype=torch.uint8)
-    assert peak() > 45
-    assert peak() < 80
+    # In a process of its own, as in a race: an old one may hold pages that the system takes back.
+    code = (
+        "import torch; from dgmbench.benchmark.speed_worker import memory_watch; "
+        "peak = memory_watch(); torch.ones(300_000_000, dtype=torch.uint8); print(peak())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 200 < float(done.stdout) < 400
 
 
 def test_unknown_cases_and_no_repeats_are_refused(tmp_path):
