@@ -174,9 +174,8 @@ def print_scores(record: Record) -> None:
     """Prints the scores of one record."""
     table = Table(title=f"{record.model} on {record.task}", title_justify="left")
     for column in ("metric", "value", "standard error", "unit", "note"):
-        table.add_column(
-            column, justify="right" if column in ("value", "standard error") else "left"
-        )
+        number = column in ("value", "standard error")
+        table.add_column(column, justify="right" if number else "left", no_wrap=column == "metric")
     for score in record.scores:
         empty = score.value is None
         table.add_row(
