@@ -67,7 +67,7 @@ def faulty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faulty")
     (folder / "mine.py").write_text(MODELS)
     words = [w for name in ["Plain", *FAULTY] for w in ("--model", f"mine.py:{name}")]
-    common = ["run", "--tasks", "ring-8", "--models", "gmm,noise", "--timeout", "20", *words]
+    common = ["run", "--tasks", "ring-8", "--models", "gmm,noise", "--timeout", "30", *words]
     done = run(*common, "--workers", "2", cwd=folder, code=1)
     return folder, common, done, {r.model: r for r in read_records(folder / "results" / "quick")}
 
