@@ -145,7 +145,10 @@ def _mean(moments: Tensor) -> Estimate:
     if infinite:
         note = f"{round(infinite)} of {n} rows have no density"
         return Estimate(math.inf, math.nan, n, note)
-    return Estimate(mean, math.sqrt(m2 / (n - 1) / n), n)
+    stderr = math.sqrt(m2 / (n - 1) / n)
+    # A table would print an error bar of 0 here, which wants its reason.
+    constant = stderr <= 1e-7 * abs(mean)
+    return Estimate(mean, stderr, n, "the same at every point" if constant else "")
 
 
 def _divergence(moments: Tensor) -> Estimate:
