@@ -6,14 +6,13 @@ images, which it never saw, it puts 397 (99.25 %) into the right class.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .frozen import FrozenMap
+from . import classifier
+from .classifier import FrozenClassifier
 
 WEIGHTS = Path(__file__).with_name("digits_cnn.safetensors")
 LEVELS = 17
@@ -49,12 +48,10 @@ class DigitsNetwork(nn.Module):
         return self.body(x)
 
 
-def to_unit(images: Tensor) -> Tensor:
-    """Returns levels 0..16 as float32 in [-1, 1]."""
-    return images.float() * (2 / (LEVELS - 1)) - 1
+to_unit = partial(classifier.to_unit, levels=LEVELS)
 
 
-class DigitsCNN(FrozenMap):
+class DigitsCNN(FrozenClassifier):
     """The trained network, frozen.
 
     Args:
@@ -63,39 +60,11 @@ class DigitsCNN(FrozenMap):
     """
 
     name = "digits-cnn"
+    shape = (1, 8, 8)
+    levels = LEVELS
 
     def __init__(self, weights: Path | str = WEIGHTS, batch: int = 1024) -> None:
-        super().__init__(batch)
-        self.network = DigitsNetwork()
-        self.network.load_state_dict(load_file(weights))
-        self.freeze()
-
-    def features(self, x: Tensor) -> Tensor:
-        return self.network(to_unit(check_digits(x)))
-
-    def probabilities(self, images: Tensor) -> Tensor:
-        """Returns the probability of each class, `(N, 1, 8, 8)` with levels 0..16 to `(N, 10)`."""
-        with torch.no_grad():
-            return self.network.head(self(images)).softmax(1)
-
-    def classify(self, images: Tensor) -> Tensor:
-        """Returns the most probable class, `(N, 1, 8, 8)` with levels 0..16 to int64 `(N,)`."""
-        return self.probabilities(images).argmax(1)
-
-
-def check_digits(x: Tensor) -> Tensor:
-    """Returns `x` if it is a batch of 8x8 images with values within 0..16.
-
-    Raises:
-        ValueError: Another shape, or values that are not finite or outside the levels.
-    """
-    if tuple(x.shape[1:]) != (1, 8, 8):
-        raise ValueError(f"Expected digits of shape (N, 1, 8, 8), got {tuple(x.shape)}.")
-    if not bool(((x >= 0) & (x <= LEVELS - 1)).all()):
-        raise ValueError(
-            f"Expected digits with levels within 0..{LEVELS - 1}, got {x.min()}..{x.max()}."
-        )
-    return x
+        super().__init__(DigitsNetwork(), weights, batch)
 
 
 @cache

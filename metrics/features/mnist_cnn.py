@@ -6,16 +6,16 @@ of MNIST; of the 10,000 test images it gets 99.39 % right.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .frozen import FrozenMap
+from . import classifier
+from .classifier import FrozenClassifier
 
 WEIGHTS = Path(__file__).with_name("mnist_cnn.safetensors")
+LEVELS = 256
 
 
 class MNISTNetwork(nn.Module):
@@ -45,12 +45,10 @@ class MNISTNetwork(nn.Module):
         return self.body(x)
 
 
-def to_unit(images: Tensor) -> Tensor:
-    """Returns levels 0..255 as float32 in [-1, 1]."""
-    return images.float() * (2 / 255) - 1
+to_unit = partial(classifier.to_unit, levels=LEVELS)
 
 
-class MNISTCNN(FrozenMap):
+class MNISTCNN(FrozenClassifier):
     """The trained network, frozen.
 
     Args:
@@ -59,37 +57,11 @@ class MNISTCNN(FrozenMap):
     """
 
     name = "mnist-cnn"
+    shape = (1, 28, 28)
+    levels = LEVELS
 
     def __init__(self, weights: Path | str = WEIGHTS, batch: int = 1024) -> None:
-        super().__init__(batch)
-        self.network = MNISTNetwork()
-        self.network.load_state_dict(load_file(weights))
-        self.freeze()
-
-    def features(self, x: Tensor) -> Tensor:
-        return self.network(to_unit(check_mnist(x)))
-
-    def probabilities(self, images: Tensor) -> Tensor:
-        """Returns the probability of each class, `(N, 1, 28, 28)`, levels 0..255, to `(N, 10)`."""
-        with torch.no_grad():
-            return self.network.head(self(images)).softmax(1)
-
-    def classify(self, images: Tensor) -> Tensor:
-        """Returns the most probable class, `(N, 1, 28, 28)`, levels 0..255, to int64 `(N,)`."""
-        return self.probabilities(images).argmax(1)
-
-
-def check_mnist(x: Tensor) -> Tensor:
-    """Returns `x` if it is a batch of 28x28 images with values within 0..255.
-
-    Raises:
-        ValueError: Another shape, or values that are not finite or outside the levels.
-    """
-    if tuple(x.shape[1:]) != (1, 28, 28):
-        raise ValueError(f"Expected digits of shape (N, 1, 28, 28), got {tuple(x.shape)}.")
-    if not bool(((x >= 0) & (x <= 255)).all()):
-        raise ValueError(f"Expected digits with levels within 0..255, got {x.min()}..{x.max()}.")
-    return x
+        super().__init__(MNISTNetwork(), weights, batch)
 
 
 @cache
