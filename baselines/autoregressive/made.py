@@ -75,10 +75,9 @@ class MADE(NeuralModel):
     @torch.no_grad()
     def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws one coordinate after the other; D passes of `net`."""
-        dtype = torch.float32 if self.domain.levels is None else torch.int64
-        x = torch.zeros(n, self.domain.dim, dtype=dtype, device=self.device)
+        drawn, sums = [], self.net.start(n)
         for d in range(self.domain.dim):
-            features = self.embedding(x.reshape(n, *self.domain.shape))
-            theta = self.net(features, coordinate=d)  # (n, 1, P)
-            x[:, d : d + 1] = self.observation.sample(theta, slice(d, d + 1))
-        return x.reshape(n, *self.domain.shape)
+            at = slice(d, d + 1)
+            drawn.append(self.observation.sample(self.net(sums, coordinate=d), at))  # (n, 1)
+            sums = self.net.grow(sums, self.embedding(drawn[-1], at), d)
+        return torch.cat(drawn, dim=1).reshape(n, *self.domain.shape)

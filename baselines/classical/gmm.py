@@ -43,12 +43,16 @@ class Mixture:
 
     def joint(self, x: Tensor) -> Tensor:
         """Returns log w_k N(x; m_k, S_k) for points `(N, D)`: shape `(N, K)`."""
-        scaled = torch.linalg.solve_triangular(
-            self.factors, (x - self.means.unsqueeze(1)).mT, upper=False
-        )  # (K, D, N)
+        parts = zip(self.means, self.factors, strict=True)
+        squares = [self._mahalanobis(x - mean, factor) for mean, factor in parts]
         log_det = self.factors.diagonal(dim1=1, dim2=2).log().sum(1)
         constant = self.log_weights - log_det - 0.5 * x.shape[1] * math.log(2 * math.pi)
-        return constant - 0.5 * scaled.square().sum(1).T
+        return constant - 0.5 * torch.stack(squares, dim=1)
+
+    @staticmethod
+    def _mahalanobis(centred: Tensor, factor: Tensor) -> Tensor:
+        """Returns c^T S^-1 c of the rows c `(N, D)` of one component, shape `(N,)`."""
+        return torch.linalg.solve_triangular(factor, centred.mT, upper=False).square().sum(0)
 
 
 def kmeans_plus_plus(x: Tensor, count: int) -> Tensor:
@@ -72,9 +76,11 @@ def maximise(x: Tensor, responsibilities: Tensor, floor: float) -> Mixture:
     """
     counts = responsibilities.sum(0).clamp_min(1e-10)
     means = responsibilities.T @ x / counts.unsqueeze(1)
-    centred = x - means.unsqueeze(1)  # (K, N, D)
-    covariance = torch.einsum("nk,kni,knj->kij", responsibilities, centred, centred)
-    covariance = covariance / counts.view(-1, 1, 1)
+    scatters = []
+    for weights, mean in zip(responsibilities.T, means, strict=True):  # one at a time: O(N D)
+        scaled = (x - mean) * weights.sqrt().unsqueeze(1)
+        scatters.append(scaled.T @ scaled)
+    covariance = torch.stack(scatters) / counts.view(-1, 1, 1)
     eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     factors = torch.linalg.cholesky(covariance + floor * eye)
     return Mixture((counts / counts.sum()).log(), means, factors)
@@ -89,14 +95,14 @@ def start(x: Tensor, components: int, floor: float) -> Mixture:
 def em(
     x: Tensor, mixture: Mixture, floor: float, steps: int, tolerance: float = 1e-5
 ) -> tuple[Mixture, list[float]]:
-    """Alternates E- and M-steps until the mean log-likelihood gains less than `tolerance`.
+    """Alternates E- and M-steps until the mean log-likelihood gains less than `tolerance` D.
 
     Args:
         x: Rows, shape `(N, D)`.
         mixture: Where it starts.
         floor: Added to the diagonal of the covariances.
         steps: Most iterations.
-        tolerance: In nats.
+        tolerance: In nats a coordinate.
 
     Returns:
         The mixture, and the mean log-likelihood before each iteration.
@@ -105,7 +111,7 @@ def em(
     for _ in range(steps):
         joint = mixture.joint(x)
         path.append(float(joint.logsumexp(1).mean()))
-        if len(path) > 1 and path[-1] - path[-2] < tolerance:
+        if len(path) > 1 and path[-1] - path[-2] < tolerance * x.shape[1]:
             break
         mixture = maximise(x, joint.softmax(1), floor)
     return mixture, path
@@ -114,8 +120,9 @@ def em(
 class GMM(Estimator):
     """Gaussian mixture with full covariances.
 
-    For every number of components and every floor, several starts make a short run and the
-    likeliest goes on to the end; the validation likelihood chooses among the ends.
+    For every number of components several starts make a short run with the highest floor, and
+    the likeliest goes on to the end with every floor; the validation likelihood chooses among
+    the ends.
 
     Args:
         domain: What one point is.
@@ -162,19 +169,19 @@ class GMM(Estimator):
     def estimate(self, train: Tensor, val: Tensor, steps: int) -> None:
         best = -math.inf
         for components in self.components:
+            first, path = self._best_start(train, components, steps)
             for floor in self.floors:
-                mixture, path = self._best_start(train, components, floor, steps)
-                mixture, rest = em(train, mixture, floor, steps - len(path))
+                mixture, rest = em(train, first, floor, steps - len(path))
                 score = float(mixture.joint(val).logsumexp(1).mean())
                 if score > best:
                     best = score
                     self._keep(mixture, path + rest)
 
     def _best_start(
-        self, train: Tensor, components: int, floor: float, steps: int
+        self, train: Tensor, components: int, steps: int
     ) -> tuple[Mixture, list[float]]:
         """Makes a short run from each start and returns the likeliest, with its path."""
-        short = min(SHORT, steps)
+        floor, short = max(self.floors), min(SHORT, steps)
         runs = [
             em(train, start(train, components, floor), floor, short) for _ in range(self.restarts)
         ]

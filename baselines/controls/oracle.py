@@ -32,14 +32,14 @@ class Oracle(Control):
 
     @classmethod
     def refuses(cls, task: Task) -> str | None:
-        if task.draw is None and task.holdout is None:
+        if task.draw is None and task.unseen is None:
             return "it needs a sampler or held-out rows"
         return None
 
     def read(self, task: Task) -> None:
         self.sampler, self.log_density = task.draw, task.log_density
-        if task.draw is None and task.holdout is not None:
-            self.rows = task.holdout.to(self.device, self.dtype)
+        if task.draw is None and task.unseen is not None:
+            self.rows = task.unseen.to(self.device, self.dtype)
         if task.log_density is not None:
             self.likelihood = Likelihood.EXACT
 

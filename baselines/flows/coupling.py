@@ -83,7 +83,7 @@ class LULinear(nn.Module):
         lower, upper = self.factors()
         log_det = self.weight.diagonal().sum()
         if not inverse:
-            return x.flip(1) @ (lower @ upper).T, log_det
+            return x.flip(1) @ upper.T @ lower.T, log_det  # L U itself would cost O(D^3)
         y = torch.linalg.solve_triangular(lower, x.T, upper=False, unitriangular=True)
         return torch.linalg.solve_triangular(upper, y, upper=True).T.flip(1), -log_det
 

@@ -7,6 +7,8 @@ from torch.nn import functional
 
 from ..scaling import Scaling
 
+EVERY = slice(None)
+
 
 class Embedding(nn.Module):
     """Coordinates of a point as real features: standardised, or in [-1, 1], or one-hot.
@@ -28,12 +30,12 @@ class Embedding(nn.Module):
         names = not scaling.domain.ordered and (self.levels or 0) > 2
         self.features = self.levels if self.levels and names else 1
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps points `(B, *shape)` to features `(B, D, E)`."""
+    def forward(self, x: Tensor, at: slice = EVERY) -> Tensor:
+        """Maps points `(B, *shape)`, or their coordinates `at` alone, to features `(B, D, E)`."""
+        x, dtype = x.flatten(1), self.scaling.shift.dtype
         if self.levels is None:
-            return self.scaling.encode(x).flatten(1).unsqueeze(-1)
+            shift, scale = self.scaling.shift.flatten()[at], self.scaling.scale.flatten()[at]
+            return ((x - shift) / scale).unsqueeze(-1)
         if self.features > 1:
-            one_hot = functional.one_hot(x.flatten(1).long(), self.levels)
-            return one_hot.to(self.scaling.shift.dtype)
-        centred = 2 * x.to(self.scaling.shift.dtype) / max(self.levels - 1, 1) - 1
-        return centred.flatten(1).unsqueeze(-1)
+            return functional.one_hot(x.long(), self.levels).to(dtype)
+        return (2 * x.to(dtype) / max(self.levels - 1, 1) - 1).unsqueeze(-1)

@@ -37,21 +37,30 @@ class MaskedMLP(nn.Module):
     hidden units like all others, where biases alone would follow the data as slowly as the
     learning rate lets them.
 
+    Points are drawn coordinate by coordinate without the cost of a whole pass for each: `start`,
+    `grow` and a forward pass for one coordinate keep the sums of the first layer as they grow.
+
     Args:
         dim: Coordinates D, in their order.
         features: Features E of a coordinate at the input.
         width: Numbers P for a coordinate at the output.
-        hidden: Widths of the hidden layers.
+        hidden: Widths of the hidden layers, one at least.
+
+    Raises:
+        ValueError: No hidden layer.
     """
 
     def __init__(self, dim: int, features: int, width: int, hidden: Sequence[int]) -> None:
         super().__init__()
+        if not hidden:
+            raise ValueError("Expected at least one hidden layer, got none.")
         self.dim, self.width = dim, width
         coordinates = torch.arange(1, dim + 1)
         constant = torch.zeros(1, dtype=torch.long)
         degrees = [torch.cat([constant, coordinates.repeat_interleave(features)])]
         degrees += [torch.arange(H) * dim // H for H in hidden]
-        self.hidden = nn.ModuleList(MaskedLinear(b[:, None] >= a) for a, b in pairwise(degrees))
+        layers = [MaskedLinear(b[:, None] >= a) for a, b in pairwise(degrees)]
+        self.first, self.hidden = layers[0], nn.ModuleList(layers[1:])
         outputs = coordinates.repeat_interleave(width)
         self.out = MaskedLinear(outputs[:, None] > degrees[-1])
 
@@ -59,16 +68,33 @@ class MaskedMLP(nn.Module):
         """Returns the numbers for every coordinate, or for one.
 
         Args:
-            x: Features, shape `(B, D, E)`.
-            coordinate: Index of the one coordinate that is wanted; the others are not computed.
+            x: Features, shape `(B, D, E)`; with a coordinate, the sums of the first layer over
+                the coordinates before it, shape `(B, H)`.
+            coordinate: Index of the one coordinate that is wanted.
 
         Returns:
             Shape `(B, D, P)`, or `(B, 1, P)` for one coordinate.
         """
-        h = functional.pad(x.flatten(1), (1, 0), value=1.0)
+        if coordinate is None:
+            sums = self.first(functional.pad(x.flatten(1), (1, 0), value=1.0))
+            return self._outputs(sums, slice(None)).unflatten(1, (self.dim, self.width))
+        rows = slice(coordinate * self.width, (coordinate + 1) * self.width)
+        return self._outputs(x, rows).unflatten(1, (1, self.width))
+
+    def _outputs(self, sums: Tensor, rows: slice) -> Tensor:
+        h = functional.relu(sums)
         for layer in self.hidden:
             h = functional.relu(layer(h))
-        if coordinate is None:
-            return self.out(h).unflatten(1, (self.dim, self.width))
-        rows = slice(coordinate * self.width, (coordinate + 1) * self.width)
-        return self.out(h, rows).unflatten(1, (1, self.width))
+        return self.out(h, rows)
+
+    def start(self, n: int) -> Tensor:
+        """Returns the first layer's sums of n points without a coordinate, shape `(n, H)`."""
+        constant = self.first.weight[:, 0] * self.first.mask[:, 0]
+        return (self.first.bias + constant).expand(n, -1)
+
+    def grow(self, sums: Tensor, features: Tensor, coordinate: int) -> Tensor:
+        """Returns the sums `(B, H)` with the features `(B, 1, E)` of a coordinate added."""
+        E = features.shape[2]
+        columns = slice(1 + coordinate * E, 1 + (coordinate + 1) * E)
+        weight = self.first.weight[:, columns] * self.first.mask[:, columns]
+        return sums + functional.linear(features.flatten(1), weight)
