@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..baselines.controls.control import Control
+from ..metrics.features import FeatureCache
 from . import stages
 from .cost import environment
 from .evidence import Evidence
 from .model import Diverged, Likelihood
 from .record import File, Record, Score, Status, write_record
-from .scoring import Inputs, metric_fingerprint, scores
+from .scoring import Inputs, load_map, metric_fingerprint, scores
 from .store import Store, content_key
 from .suite import Cell, Suite
 from .suites import load_suite
@@ -39,6 +40,8 @@ def all_keys(cell: Cell, suite: Suite, task: Task) -> dict[str, str]:
     name = cell.model.name
     keys = stages.keys(cell, suite, task)
     content = {"name": name, "metrics": metrics, "refuses": dict(task.refuses)}
+    # Cells without features are scored again once the weights of the map are there.
+    content["features"] = [task.feature_map, *load_map(task.feature_map, task.domain.levels)[1:]]
     return keys | {"score": content_key({**content, "probe": keys["probe"]})}
 
 
@@ -92,7 +95,8 @@ def score_cell(cell: Cell, suite: Suite, task: Task, store: Store, keys: dict[st
     probed, trained = store.folder("probe", keys["probe"]), store.folder("train", keys["train"])
     evidence = Evidence.load(probed / "evidence.safetensors")
     claim = json.loads((probed / "claim.json").read_text())
-    inputs = Inputs(task, evidence, Likelihood(claim["likelihood"]))
+    features = FeatureCache(cell.root / "features")
+    inputs = Inputs(task, evidence, Likelihood(claim["likelihood"]), features)
     costs = json.loads((trained / "cost.json").read_text())
     costs |= json.loads((probed / "cost.json").read_text())
     found = [*scores(suite, inputs), *cost_scores(costs, cell.device)]

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..metrics.estimate import Estimate, EstimatedMetric
-from ..metrics.features import feature_map
+from ..metrics.features import FEATURE_MAPS, FeatureCache, FrozenMap, feature_map
 from .evidence import Evidence
 from .model import Likelihood
 from .record import Score
@@ -25,6 +25,26 @@ from .task import Task
 CLAIMED = {"log_prob", "log_prob_samples"}
 
 
+@lru_cache(maxsize=4)
+def load_map(name: str, levels: int | None) -> tuple[FrozenMap | None, str]:
+    """Returns the feature map of a task, or None and why it cannot be had on this machine.
+
+    Args:
+        name: Name of the map.
+        levels: Levels of the task's domain.
+
+    Raises:
+        ValueError: No map has that name, or its weights are not the published ones.
+    """
+    # Maps that read the levels of a domain say so in their arguments.
+    asks = "levels" in inspect.signature(FEATURE_MAPS.get(name, feature_map)).parameters
+    try:
+        return feature_map(name, **({"levels": levels} if asks else {})), ""
+    except (FileNotFoundError, ImportError) as error:
+        # Tables are shown to others: the reader's home is none of their business.
+        return None, f"no features: {error}".replace(str(Path.home()), "~")
+
+
 class Inputs:
     """The tensors of one cell under the names of the metrics' data contract.
 
@@ -32,15 +52,22 @@ class Inputs:
         task: The task, with its truth.
         evidence: What the model left.
         likelihood: What its log-probabilities claim.
+        cache: Keeps the features of test and train rows, which are the same for every model.
 
     Attributes:
-        tensors: Name to tensor (or number).
+        tensors: Name to tensor or number, or to what computes it when it is needed.
         missing: Name to the reason why there is none.
         n: Number of samples, and of reference rows.
     """
 
-    def __init__(self, task: Task, evidence: Evidence, likelihood: Likelihood) -> None:
-        self.task, self.likelihood = task, likelihood
+    def __init__(
+        self,
+        task: Task,
+        evidence: Evidence,
+        likelihood: Likelihood,
+        cache: FeatureCache | None = None,
+    ) -> None:
+        self.task, self.likelihood, self.cache = task, likelihood, cache
         self.n = len(evidence.samples)
         self.tensors: dict[str, Any] = {}
         self.missing: dict[str, str] = {}
@@ -54,21 +81,33 @@ class Inputs:
         else:
             self.tensors[name] = value
 
+    def get(self, name: str) -> Any:
+        """Returns the tensor or number of that name."""
+        value = self.tensors[name]
+        return value() if callable(value) else value
+
     def _points(self, evidence: Evidence) -> None:
-        task, features = self.task, feature_map(self.task.feature_map)
+        task = self.task
+        features, reason = load_map(task.feature_map, task.domain.levels)
         reference = None if task.test is None else task.test[: self.n]
-        for name, rows in (
-            ("samples", evidence.samples),
-            ("reference", reference),
-            ("train", task.train),
-        ):
-            self._put(name, None if rows is None else features(rows), "the task has no such rows")
+        rows = {"samples": evidence.samples, "reference": reference, "train": task.train}
+        for name, points in rows.items():
+            if features is None or points is None:
+                self.missing[name] = reason or "the task has no such rows"
+            else:
+                kept = name != "samples"
+                self.tensors[name] = cache(partial(self._features, features, points, kept))
         labels = None if task.modes is None else task.modes.assign(evidence.samples)
         self._put("labels", labels, "the modes of the task are not known")
         self._put("modes", task.modes and task.modes.count, "the modes of the task are not known")
         enumerable = task.domain.num_states <= 2**16
         states = task.domain.index(evidence.samples) if enumerable else None
         self._put("states", states, "the states of the task cannot be enumerated")
+
+    def _features(self, network: FrozenMap, points: Tensor, kept: bool) -> Tensor:
+        if self.cache is None or not kept or not network.state_dict():
+            return network(points)
+        return self.cache(network, points)
 
     def _likelihood(self, evidence: Evidence) -> None:
         why = {
@@ -111,7 +150,7 @@ def _score(suite: Suite, name: str, inputs: Inputs) -> list[Score]:
     refused = {o: task.refuses.get(o) or task.refuses.get(name, "") for o in outputs}
     if empty or all(refused.values()):
         return [_empty(metric, o, protocol(factory, inputs), refused[o] or empty) for o in outputs]
-    metric.update(**{need: inputs.tensors[need] for need in needs})
+    metric.update(**{need: inputs.get(need) for need in needs})
     result = metric.estimate()
     estimates = result if isinstance(result, dict) else {name: result}
     mark = inputs.likelihood.mark if CLAIMED & set(needs) else ""

@@ -45,8 +45,8 @@ def sample_size(suite: Suite, task: Task) -> int:
     limits = [suite.samples]
     if task.test is not None:
         limits.append(len(task.test))
-    if task.draw is None and task.holdout is not None:
-        limits.append(len(task.holdout))
+    if task.draw is None and task.unseen is not None:
+        limits.append(len(task.unseen))
     return min(limits)
 
 

@@ -161,7 +161,7 @@ class Task:
         train: Training rows, shape `(N, *shape)`.
         val: Validation rows.
         test: Test rows: the reference of every distance, the points of every NLL.
-        holdout: Held-out rows that nobody trains on: the oracle where there is no sampler.
+        holdout: Held-out rows that nobody trains on; see `unseen`.
         draw: Exact sampler: n to `(n, *shape)`, from torch's current random state.
         log_density: Exact log p(x) in nats, `(B, *shape)` to `(B,)`.
         log_reward: log R(x) = log p(x) + log_z in nats.
@@ -194,6 +194,15 @@ class Task:
     refuses: Mapping[str, str] = field(default_factory=dict)
     card: Card = field(default_factory=lambda: Card(summary=""))
     checksum: str = ""
+
+    @property
+    def unseen(self) -> Tensor | None:
+        """Rows that nobody trains on, for the oracle of a task without a sampler.
+
+        The held-out rows; on published splits that hold none out, the validation rows: models
+        are chosen by them and not fitted on them.
+        """
+        return self.val if self.holdout is None else self.holdout
 
     def for_training(self) -> TrainingTask:
         """Returns what a model may see."""

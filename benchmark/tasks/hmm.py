@@ -84,6 +84,7 @@ def hmm(states: int, symbols: int, length: int) -> Task:
         version=1,
         domain=domain,
         kind="sequence",
+        feature_map="one-hot",
         draw=chain.draw,
         log_density=chain.log_density,
         entropy=entropy(chain, domain) if few else None,

@@ -51,6 +51,7 @@ def _task(
         version=1,
         domain=Domain((LENGTH,), levels=levels, ordered=False),
         kind="sequence",
+        feature_map="one-hot",
         primary="mmd",
         refuses=DISCRETE,
         card=card,

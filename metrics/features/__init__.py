@@ -16,12 +16,22 @@ from .digits_cnn import DigitsCNN
 from .dinov2 import DINOv2
 from .frozen import FrozenMap
 from .inception import InceptionV3
-from .linear import PCA, Identity, RandomProjection
+from .linear import PCA, Identity, OneHot, RandomProjection
 from .mnist_cnn import MNISTCNN
 
 FEATURE_MAPS: dict[str, Callable[..., FrozenMap]] = {
     kind.name: kind
-    for kind in (Identity, PCA, RandomProjection, DigitsCNN, MNISTCNN, InceptionV3, DINOv2, CLIP)
+    for kind in (
+        Identity,
+        OneHot,
+        PCA,
+        RandomProjection,
+        DigitsCNN,
+        MNISTCNN,
+        InceptionV3,
+        DINOv2,
+        CLIP,
+    )
 }
 
 
@@ -30,7 +40,8 @@ def feature_map(name: str, **arguments: Any) -> FrozenMap:
 
     Args:
         name: One of `FEATURE_MAPS`.
-        arguments: Passed to the map: `reference` and `dim` of `pca`, `weights` of a network, ...
+        arguments: Passed to the map: `levels` of `one-hot`, `reference` and `dim` of `pca`,
+            `weights` of a network, ...
 
     Returns:
         A module that turns points `(N, *shape)` into features `(N, d)`.
@@ -57,6 +68,7 @@ __all__ = [
     "FrozenMap",
     "Identity",
     "InceptionV3",
+    "OneHot",
     "PCA",
     "RandomProjection",
     "feature_map",

@@ -1,9 +1,10 @@
-"""The linear maps: the points themselves, their principal components, a random projection."""
+"""Maps without a network: points as they are, one-hot, principal components, projections."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .frozen import FrozenMap
 
@@ -20,6 +21,39 @@ class Identity(FrozenMap):
 
     def features(self, x: Tensor) -> Tensor:
         return flat(x)
+
+
+class OneHot(FrozenMap):
+    """One coordinate for each level of each position: for tokens, whose order means nothing.
+
+    The squared Euclidean distance of two points is twice the number of positions in which they
+    differ (Hamming).
+
+    Args:
+        levels: Number K of levels; d is K times the number of positions.
+        batch: Rows at once.
+
+    Raises:
+        ValueError: Fewer than two levels, or a point with a level outside 0..K-1.
+    """
+
+    name = "one-hot"
+
+    def __init__(self, levels: int, batch: int = 1024) -> None:
+        super().__init__(batch)
+        if levels < 2:
+            raise ValueError(f"Expected at least 2 levels, got {levels}.")
+        self.levels = levels
+
+    def settings(self) -> dict[str, object]:
+        return {"levels": self.levels}
+
+    def features(self, x: Tensor) -> Tensor:
+        index = x.flatten(1).long()
+        low, high = int(index.min()), int(index.max())
+        if low < 0 or high >= self.levels:
+            raise ValueError(f"Expected levels 0..{self.levels - 1}, got {low}..{high}.")
+        return functional.one_hot(index, self.levels).flatten(1).float()
 
 
 class PCA(FrozenMap):

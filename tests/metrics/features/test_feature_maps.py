@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from dgmbench.metrics.features import FEATURE_MAPS, feature_map
-from dgmbench.metrics.features.linear import PCA, Identity, RandomProjection
+from dgmbench.metrics.features.linear import PCA, Identity, OneHot, RandomProjection
 
 
 @pytest.fixture
@@ -14,6 +14,7 @@ def x() -> torch.Tensor:
 def offline_maps(x: torch.Tensor) -> dict[str, torch.nn.Module]:
     return {
         "identity": feature_map("identity"),
+        "one-hot": feature_map("one-hot", levels=17),
         "pca": feature_map("pca", reference=x, dim=5),
         "random-projection": feature_map("random-projection", dim=7, seed=3),
         "digits-cnn": feature_map("digits-cnn"),
@@ -21,7 +22,7 @@ def offline_maps(x: torch.Tensor) -> dict[str, torch.nn.Module]:
 
 
 def test_the_names_are_the_contract():
-    names = "identity pca random-projection digits-cnn mnist-cnn inception-v3 dinov2 clip"
+    names = "identity one-hot pca random-projection digits-cnn mnist-cnn inception-v3 dinov2 clip"
     assert list(FEATURE_MAPS) == names.split()
     assert all(name == kind.name for name, kind in FEATURE_MAPS.items())
 
@@ -31,7 +32,7 @@ def test_an_unknown_name_gets_the_nearest():
         feature_map("digit-cnn")
 
 
-@pytest.mark.parametrize("name", ["identity", "pca", "random-projection", "digits-cnn"])
+@pytest.mark.parametrize("name", ["identity", "one-hot", "pca", "random-projection", "digits-cnn"])
 def test_a_map_is_frozen_deterministic_and_independent_of_its_batch(name, x):
     phi = offline_maps(x)[name]
     torch.manual_seed(1)
@@ -54,13 +55,23 @@ def test_fingerprints_tell_what_is_computed_apart(x):
     assert len({phi.fingerprint() for phi in maps}) == len(maps)
     again = feature_map("pca", reference=x, dim=5)
     again.batch = 3
-    assert again.fingerprint() == maps[1].fingerprint()
+    assert again.fingerprint() == offline_maps(x)["pca"].fingerprint()
 
 
 def test_identity_flattens_and_keeps_float64():
     x = torch.arange(12).view(3, 2, 2)
     assert torch.equal(Identity()(x), x.view(3, 4).float())
     assert Identity()(x.double() + 1e-12).dtype == torch.float64
+
+
+def test_one_hot_makes_euclid_of_hamming():
+    x = torch.tensor([[0, 1, 2], [0, 2, 2], [1, 0, 0]])
+    distance = torch.cdist(OneHot(3)(x), OneHot(3)(x)).square()
+    torch.testing.assert_close(distance, 2 * (x[:, None] != x).sum(2).float())
+    with pytest.raises(ValueError, match=r"Expected levels 0\.\.1, got 0\.\.2"):
+        OneHot(2)(x)
+    with pytest.raises(ValueError, match="at least 2 levels, got 1"):
+        OneHot(1)
 
 
 def test_pca_finds_the_axes_of_a_known_covariance():
