@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -96,11 +97,17 @@ class Board:
 
 
 def boards(records: Iterable[Record]) -> dict[str, Board]:
-    """Returns one board a task, by name."""
+    """Returns one board a task, by name; mixture-16 comes before mixture-256."""
     by_task: dict[str, list[Record]] = {}
     for record in records:
         by_task.setdefault(record.task, []).append(record)
-    return {task: board(task, found) for task, found in sorted(by_task.items())}
+    return {task: board(task, found) for task, found in sorted(by_task.items(), key=_natural)}
+
+
+def _natural(item: tuple[str, list[Record]]) -> list[tuple[bool, int, str]]:
+    """The name in words and numbers, numbers first and by their size."""
+    words = re.findall(r"\d+|\D+", item[0])
+    return [(False, int(w), "") if w.isdigit() else (True, 0, w) for w in words]
 
 
 def place(record: Record) -> tuple[int, str, int, str, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dgmbench
 import pytest
+from dgmbench.benchmark import cli
 from dgmbench.benchmark.record import read_records
 
 RUN_ALL = Path(dgmbench.__file__).parent / "run_all.py"
@@ -60,6 +61,20 @@ def run(*words, cwd, code):
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """The command line in this process: what starts no worker needs no process of its own."""
+
+    def call(*words):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["run_all.py", *words])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return left.value.code, *capsys.readouterr()
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -145,15 +160,21 @@ def test_what_comes_out_is_all_there(faulty):
         (["list", "modles"], "did you mean models"),
     ],
 )
-def test_a_users_mistake_is_one_sentence_and_exit_code_2(words, said, tmp_path):
+def test_a_users_mistake_is_one_sentence_and_exit_code_2(words, said, tmp_path, here):
     (tmp_path / "mine.py").write_text("class There: pass\n")
     (tmp_path / "broken.py").write_text("def :\n")
-    done = run(*words, cwd=tmp_path, code=2)
-    assert said in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    code, _, told = here(*words)
+    assert code == 2
+    assert said in told
+    assert len(told.strip().splitlines()) == 1
 
 
-def test_lists_are_json_objects(tmp_path):
+def test_from_a_shell_too(tmp_path):
+    done = run("run", "--suite", "quik", cwd=tmp_path, code=2)
+    assert done.stderr.count("\n") == 1 and "did you mean quick" in done.stderr
+
+
+def test_lists_are_json_objects(here):
     keys = {
         "models": {"name", "family", "likelihood", "paper"},
         "tasks": {"name", "summary"},
@@ -161,11 +182,14 @@ def test_lists_are_json_objects(tmp_path):
         "suites": {"name", "tasks", "models", "metrics"},
     }
     for what, wanted in keys.items():
-        rows = json.loads(run("list", what, "--json", cwd=tmp_path, code=0).stdout)
+        code, told, _ = here("list", what, "--json")
+        rows = json.loads(told)
+        assert code == 0
         assert rows and all(wanted <= set(row) for row in rows)
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()")
-def test_cuda_where_there_is_none_is_told(tmp_path):
-    done = run("run", "--device", "cuda", cwd=tmp_path, code=2)
-    assert "--device cpu" in done.stderr
+def test_cuda_where_there_is_none_is_told(here):
+    code, _, told = here("run", "--device", "cuda")
+    assert code == 2
+    assert "--device cpu" in told

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from dgmbench.benchmark.record import Record, Score
-from dgmbench.leaderboards.board import board
+from dgmbench.leaderboards.board import board, boards
 from dgmbench.leaderboards.columns import FAMILIES
 
 WHEN = datetime(2025, 1, 2, tzinfo=UTC)
@@ -147,3 +147,9 @@ def test_learns_from_shows_only_where_both_kinds_are_admitted():
     refused = reward.model_copy(update={"status": "not admitted", "scores": ()})
     assert board("t", [record("a", mmd(1.0)), reward]).shows_learning
     assert not board("t", [record("a", mmd(1.0)), refused]).shows_learning
+
+
+def test_tasks_stand_in_the_order_of_their_numbers():
+    names = ["mixture-256", "8-gaussians", "mixture-16", "banana", "mixture-16x2"]
+    found = boards(record("vae").model_copy(update={"task": name}) for name in names)
+    assert list(found) == ["8-gaussians", "banana", "mixture-16", "mixture-16x2", "mixture-256"]
