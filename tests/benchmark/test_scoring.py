@@ -7,9 +7,10 @@ import pytest
 import torch
 from dgmbench.benchmark.evidence import Evidence
 from dgmbench.benchmark.model import Likelihood
-from dgmbench.benchmark.scoring import Inputs, sample_rows, scores
+from dgmbench.benchmark.scoring import Inputs, load_map, sample_rows, scores
 from dgmbench.benchmark.suites import load_suite
 from dgmbench.benchmark.tasks import load_task
+from dgmbench.metrics.features import FeatureCache
 
 
 def scored(task, evidence, likelihood):
@@ -99,3 +100,31 @@ def test_a_metric_is_refused_by_the_task(ring):
     found = scored(task, Evidence(ring.val[:256]), Likelihood.NONE)
     assert found["mmd"].reason == "it is not wanted here"
     assert found["energy_distance"].value is not None
+
+
+def test_without_weights_the_distances_are_empty_and_the_rest_is_not(ring, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    load_map.cache_clear()
+    task = replace(ring, feature_map="inception-v3")
+    evidence = Evidence(ring.val[:64], log_prob=torch.zeros(len(ring.test)))
+    found = scored(task, evidence, Likelihood.EXACT)
+    assert "weights-inception" in found["mmd"].reason
+    assert str(tmp_path) in found["mmd"].reason
+    assert found["mmd"].value is None and found["nll"].value == 0
+    assert found["modes_captured"].value is not None
+
+
+def test_tokens_are_compared_one_hot():
+    task = load_task("hmm-8")
+    inputs = Inputs(task, Evidence(task.val[:32]), Likelihood.NONE)
+    assert inputs.get("samples").shape == (32, 8 * 4)
+
+
+def test_features_of_train_are_kept_and_those_of_samples_are_not(tmp_path):
+    task = load_task("digits")
+    cache = FeatureCache(tmp_path)
+    for _ in range(2):
+        inputs = Inputs(task, Evidence(task.val[:32]), Likelihood.NONE, cache)
+        for name in ("samples", "reference", "train"):
+            inputs.get(name)
+    assert len(list(tmp_path.iterdir())) == 2

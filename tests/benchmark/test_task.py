@@ -1,8 +1,13 @@
 """What a point is."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from dgmbench.benchmark.task import Domain
+from dgmbench.baselines.controls.oracle import Oracle
+from dgmbench.benchmark.stages import sample_size
+from dgmbench.benchmark.suites import load_suite
+from dgmbench.benchmark.task import Domain, Task
 
 
 def test_states_and_index_are_inverse():
@@ -22,3 +27,12 @@ def test_real_domains_have_no_states():
 def test_too_many_states_are_refused():
     with pytest.raises(ValueError, match=r"2\^20"):
         Domain((64,), levels=17).states()
+
+
+def test_where_no_rows_are_held_out_the_validation_rows_are_unseen():
+    rows = torch.arange(6.0).view(3, 2)
+    task = Task("t", 1, Domain((2,)), "plane", train=rows, val=rows + 10, test=rows + 20)
+    assert torch.equal(task.unseen, rows + 10)
+    assert torch.equal(replace(task, holdout=rows + 30).unseen, rows + 30)
+    assert Oracle.refuses(task) is None
+    assert sample_size(load_suite("quick"), replace(task, val=rows[:2])) == 2
