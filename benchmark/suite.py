@@ -97,10 +97,11 @@ class Suite:
         models: Name in tables to a model class, or a `partial` of one with keywords.
         metrics: Function name of a metric to its class, or a `partial` of it.
         budget: What every model may spend.
-        samples: Points that every model draws; fewer where the test or holdout rows are fewer.
+        samples: Points that every model draws; fewer where test or unseen rows are fewer.
         seeds: Seeds of training and sampling.
         spaces: Name of a model to its search space: argument to the values that it may take.
         chosen: Arguments chosen on val, by kind of task and model.
+        chosen_in: The suite whose choices hold here too; empty: its own.
         seconds: Seconds that a cell took on the machine of `summary`, by task and model: for the
             plan and the order of work only.
     """
@@ -115,6 +116,7 @@ class Suite:
     seeds: tuple[int, ...] = (0,)
     spaces: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
     chosen: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    chosen_in: str = ""
     seconds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def spec(self, model: str, kind: str) -> ModelSpec:

@@ -118,11 +118,16 @@ def tune(
         workers: Worker processes; one a core by default.
 
     Raises:
-        ValueError: An unknown name, or more than 16 trials.
+        ValueError: An unknown name, a suite that takes over the choices of another, or more than
+            16 trials.
     """
     if not 1 <= trials <= 16:
         raise ValueError(f"Expected 1 to 16 trials, the same for every model, got {trials}.")
     suite = SUITES[known("suite", [suite_name], SUITES)[0]]
+    if suite.chosen_in:
+        raise ValueError(
+            f"Expected a suite with choices of its own, got {suite_name}; tune {suite.chosen_in}."
+        )
     firsts = {load_task(t).kind: t for t in reversed(suite.tasks)}
     chosen_tasks = known("task", tasks, suite.tasks) if tasks else list(firsts.values())
     chosen_models = known("model", models, suite.spaces) if models else list(suite.spaces)

@@ -10,9 +10,19 @@ from typing import Any
 
 from ..names import known
 from ..suite import Suite
+from .binary import BINARY
+from .highdim import HIGHDIM
+from .images import IMAGES
+from .mnist import MNIST
 from .quick import QUICK
+from .sequences import SEQUENCES
+from .tabular import TABULAR
+from .toy2d import TOY2D
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (QUICK,)}
+SUITES: dict[str, Suite] = {
+    suite.name: suite
+    for suite in (QUICK, TOY2D, HIGHDIM, TABULAR, BINARY, SEQUENCES, MNIST, IMAGES)
+}
 
 
 @cache
@@ -23,10 +33,9 @@ def load_suite(name: str) -> Suite:
         ValueError: There is no suite of this name.
     """
     known("suite", [name], SUITES)
-    choices = read_choices(name)
-    return replace(
-        SUITES[name], chosen=choices.get("chosen", {}), seconds=choices.get("seconds", {})
-    )
+    suite = SUITES[name]
+    chosen = read_choices(suite.chosen_in or name).get("chosen", {})
+    return replace(suite, chosen=chosen, seconds=read_choices(name).get("seconds", {}))
 
 
 def choices_path(name: str) -> Path:

@@ -1,0 +1,37 @@
+"""Binary vectors in their published splits: test log-likelihoods that compare with papers."""
+
+from __future__ import annotations
+
+from ... import metrics
+from ..model import Budget
+from ..suite import Suite
+from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES
+
+BINARY = Suite(
+    name="binary",
+    summary="Thirteen sets of 16 to 1,359 bits: 30 minutes on 2 cores without a GPU.",
+    tasks=(
+        "nltcs",
+        "plants",
+        "baudio",
+        "jester",
+        "bnetflix",
+        "accidents",
+        "mushrooms",
+        "pumsb-star",
+        "dna",
+        "nips",
+        "moviereview",
+        "bbc",
+        "voting",
+    ),
+    models=SAMPLE_MODELS,
+    metrics={
+        **DISTANCE,
+        **COPIES,
+        "nll": metrics.NLL,
+    },
+    budget=Budget(steps=1500, batch_size=128, timeout=600.0),
+    samples=2048,
+    spaces=SAMPLE_SPACES,
+)

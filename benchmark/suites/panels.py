@@ -1,0 +1,78 @@
+"""What suites share: who plays, which metrics are asked, which arguments are searched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ... import metrics
+from ...baselines import MODELS
+from ...baselines.autoregressive.made import MADE
+from ...baselines.classical.gmm import GMM
+from ...baselines.flows.nsf import NSF
+from ...baselines.latent.vae import VAE
+from ...metrics.estimate import EstimatedMetric
+
+Panel = Mapping[str, Callable[[], EstimatedMetric]]
+
+# Who learns from samples: everybody but the GFlowNets.
+SAMPLE_MODELS = {name: cls for name, cls in MODELS.items() if cls.learns_from == "samples"}
+
+# At 500 pixels and more each with the smallest arguments that still say something: what a
+# multilayer perceptron pays for a mixture a pixel, a spline a pixel or a covariance of all pixels.
+PIXEL_MODELS: Mapping[str, Callable[..., Any]] = {
+    **SAMPLE_MODELS,
+    "vae": partial(VAE, components=1, particles=16),
+    "made": partial(MADE, components=3),
+    "nsf": partial(NSF, transforms=2, bins=4, particles=4),
+    "gmm": partial(GMM, components=4, floors=(1e-2,), restarts=1),
+}
+
+DISTANCE: Panel = {
+    "mmd": metrics.MMD,
+    "energy_distance": metrics.EnergyDistance,
+}
+SPREAD: Panel = {
+    "prdc": metrics.PRDC,
+    "vendi_score": partial(metrics.VendiScore, kernel="rbf"),
+    "mode_coverage": metrics.ModeCoverage,
+}
+COPIES: Panel = {"nearest_neighbour_ratio": metrics.NearestNeighbourRatio}
+LIKELIHOOD: Panel = {"nll": metrics.NLL, "bits_per_dim": metrics.BitsPerDim}
+TRUTH: Panel = {
+    "kl_to_truth": metrics.KLToTruth,
+    "reverse_kl_to_truth": metrics.ReverseKLToTruth,
+}
+STATES: Panel = {
+    "total_variation": metrics.TotalVariation,
+    "l1_distance": metrics.L1Distance,
+    "empirical_total_variation": metrics.EmpiricalTotalVariation,
+    "empirical_l1_distance": metrics.EmpiricalL1Distance,
+    "log_z_error": metrics.LogZError,
+}
+
+# Widths of hidden layers.
+NARROW, WIDE, DEEP, BROAD = (128, 128), (256, 256), (128, 128, 128), (256, 256, 256)
+
+# The search spaces of the models whose arguments are chosen on validation data.
+SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
+    "vae": {"latent": (2, 8, 16), "hidden": (NARROW, WIDE, DEEP), "lr": (1e-3, 2e-3, 5e-3)},
+    "gan": {"latent": (4, 16, 64), "hidden": (NARROW, DEEP), "lr": (5e-4, 1e-3, 2e-3)},
+    "nsf": {"transforms": (2, 3), "bins": (8, 12), "lr": (2e-3, 5e-3, 1e-2)},
+    "made": {"hidden": (NARROW, WIDE, DEEP), "lr": (1e-3, 2e-3, 5e-3)},
+    "ddpm": {
+        "T": (50, 100),
+        "schedule": ("linear", "cosine"),
+        "hidden": (DEEP, WIDE, BROAD),
+        "lr": (2e-3, 5e-3),
+    },
+    "flow-matching": {"hidden": (DEEP, WIDE, BROAD), "lr": (1e-3, 2e-3, 5e-3)},
+    "ebm": {"hidden": (NARROW, WIDE), "step": (0.005, 0.01, 0.02), "lr": (1e-3, 2e-3)},
+    "gmmn": {"latent": (4, 16, 64), "hidden": (NARROW, DEEP), "lr": (2e-3, 5e-3, 1e-2)},
+    "gfn-tb": {"hidden": (NARROW, WIDE), "lr": (1e-3, 2e-3), "log_z_lr": (0.05, 0.1)},
+    "gmm": {"components": (4, 8, 16)},
+}
+
+SAMPLE_SPACES = {name: space for name, space in SPACES.items() if name in SAMPLE_MODELS}
+PIXEL_SPACES = {name: space for name, space in SAMPLE_SPACES.items() if name not in ("nsf", "gmm")}

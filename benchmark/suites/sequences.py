@@ -1,0 +1,26 @@
+"""Sequences of tokens: text, chorales, and hidden Markov chains whose likelihood is exact."""
+
+from __future__ import annotations
+
+from ... import metrics
+from ..model import Budget
+from ..suite import Suite
+from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES, STATES, TRUTH
+
+SEQUENCES = Suite(
+    name="sequences",
+    summary="Four sets of token sequences: 20 minutes on 2 cores without a GPU.",
+    tasks=("hmm-8", "hmm-64", "tinyshakespeare", "jsb-chorales"),
+    models=SAMPLE_MODELS,
+    metrics={
+        **DISTANCE,
+        "prdc": metrics.PRDC,
+        **COPIES,
+        "nll": metrics.NLL,
+        **TRUTH,
+        **{name: metric for name, metric in STATES.items() if name != "log_z_error"},
+    },
+    budget=Budget(steps=1500, batch_size=128, timeout=600.0),
+    samples=2048,
+    spaces=SAMPLE_SPACES,
+)

@@ -1,0 +1,35 @@
+"""Tables of numbers: four that scikit-learn carries, four from the data root."""
+
+from __future__ import annotations
+
+from ... import metrics
+from ..model import Budget
+from ..suite import Suite
+from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES
+
+TABULAR = Suite(
+    name="tabular",
+    summary="Eight tables of 4 to 30 columns: 15 minutes on 2 cores without a GPU.",
+    tasks=(
+        "abalone",
+        "california-housing",
+        "wine-quality",
+        "adult",
+        "breast-cancer",
+        "diabetes",
+        "wine",
+        "iris",
+    ),
+    models=SAMPLE_MODELS,
+    metrics={
+        **DISTANCE,
+        "sliced_wasserstein": metrics.SlicedWasserstein,
+        "c2st": metrics.C2ST,
+        "prdc": metrics.PRDC,
+        **COPIES,
+        "nll": metrics.NLL,
+    },
+    budget=Budget(steps=1500, batch_size=128, timeout=300.0),
+    samples=2048,
+    spaces=SAMPLE_SPACES,
+)
