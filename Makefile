@@ -5,7 +5,7 @@ READY := .venv/ready
 # Small nets run fastest with one thread a process.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: quick test lint speed setup clean
+.PHONY: quick test lint speed peers setup clean
 
 quick: $(READY)  ## run the quick suite, print the tables, name the report
 	$(BIN)/python run_all.py run --suite quick
@@ -21,9 +21,15 @@ lint: $(READY)  ## style and types
 # The extra `peers` goes to a folder of its own, without what it depends on: torchmetrics imports
 # torch-fidelity wherever it sees it, and that needs a torchvision that many machines lack.
 PEERS := geomloss prdc pytorch-fid torch-fidelity vendi-score
-speed: $(READY)  ## time the metrics against their peers
+.venv/peers/ready: $(READY)
 	$(BIN)/python -m pip install -q --no-deps --upgrade --target .venv/peers -c constraints.txt $(PEERS)
+	touch $@
+
+speed: .venv/peers/ready  ## time the metrics against their peers
 	env -u OMP_NUM_THREADS $(BIN)/python run_all.py speed
+
+peers: .venv/peers/ready  ## the tests that compare with other libraries
+	$(BIN)/python -m pytest -q -m peers
 
 setup: $(READY)  ## make the environment alone
 

@@ -9,14 +9,13 @@ other training point:
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .checks import as_pair
-from .estimate import Estimate, EstimatedMetric
+from .estimate import Estimate, EstimatedMetric, share_estimate
 from .neighbours import TIE, nearest_neighbours, pairs_within
 
 
@@ -44,8 +43,7 @@ def authenticity(samples: Tensor, train: Tensor) -> Estimate:
     for i, _, distance in pairs_within(x, t, torch.zeros_like(nearest), gap):
         copied[i[distance <= nearest[i] * (1 + TIE)]] = True
     share = 1 - float(copied.to(torch.float64).mean())
-    stderr = math.sqrt(share * (1 - share) / (len(x) - 1))
-    return Estimate(share, stderr, len(x))
+    return share_estimate(share, share * (1 - share) / (len(x) - 1), len(x))
 
 
 class Authenticity(EstimatedMetric):

@@ -14,7 +14,6 @@ once.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric
+from .estimate import Estimate, TwoSampleMetric, share_estimate
 from .mmd import centred
 from .order import shuffled_order
 
@@ -64,7 +63,7 @@ def c2st(
     fold = np.tile(np.arange(n) % folds, 2)
     hits = _hits(points, is_sample, fold, folds, classifier, seed)
     single = hits[fold, fold, np.arange(2 * n)]
-    return Estimate(float(single.mean()), math.sqrt(_variance(hits, single, fold)), n)
+    return share_estimate(float(single.mean()), _variance(hits, single, fold), n)
 
 
 class C2ST(TwoSampleMetric):

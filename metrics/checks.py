@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 
 
+def in_double(x: Tensor) -> Tensor:
+    """Returns `x` in float64 on its device; of MPS, which has no float64, on the processor."""
+    return (x.cpu() if x.device.type == "mps" else x).to(torch.float64)
+
+
 def as_points(name: str, x: Tensor, least: int = 2) -> Tensor:
     """Returns `x` as float64 rows, shape `(N, D)`.
 
@@ -22,7 +27,7 @@ def as_points(name: str, x: Tensor, least: int = 2) -> Tensor:
         raise ValueError(f"Expected {name} to be a real tensor of shape (N, *shape), got {got}.")
     if len(x) < least:
         raise ValueError(f"Expected at least {least} points in {name}, got {len(x)}.")
-    points = x.reshape(len(x), x[:1].numel()).to(torch.float64)
+    points = in_double(x.reshape(len(x), x[:1].numel()))
     if not bool(points.sum().isfinite()):  # one pass; a sum can also overflow
         bad = int((~points.isfinite()).any(dim=1).sum())
         if bad:
@@ -36,10 +41,12 @@ def as_pair(samples: Tensor, reference: Tensor, least: int = 2) -> tuple[Tensor,
     """Returns both sides as float64 rows of one width, shapes `(N, D)` and `(M, D)`.
 
     Raises:
-        ValueError: See `as_points`; or the event shapes differ.
+        ValueError: See `as_points`; or the event shapes or the devices differ.
     """
     x, y = as_points("samples", samples, least), as_points("reference", reference, least)
     one_width(samples[0], reference[0])
+    if x.device != y.device:
+        raise ValueError(f"Expected both sides on one device, got {x.device} and {y.device}.")
     return x, y
 
 

@@ -8,6 +8,7 @@ tensors of those names can compute the metric.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -26,6 +27,7 @@ class Estimate:
         value: The estimate, in the metric's unit.
         stderr: Standard deviation of the estimator over fresh samples and fresh reference at this
             n, around its expectation at this n (bias is told in `note`); NaN where none is known.
+            A metric that holds something fixed, or whose error is another, says so.
         n: Number of points that the estimate rests on (the samples where there are two sides).
         note: What a reader must know, such as a bias that is not small; empty when there is
             nothing.
@@ -38,6 +40,18 @@ class Estimate:
 
     def __float__(self) -> float:
         return self.value
+
+
+def share_estimate(share: float, variance: float, n: int) -> Estimate:
+    """Returns the estimate of a share of n points; an error bar of 0 gets its reason.
+
+    Args:
+        share: Share of the points that something holds for.
+        variance: Variance of the share.
+        n: Number of points.
+    """
+    note = "" if variance > 0 else f"all points alike: an error below 1/{n}, not none"
+    return Estimate(share, math.sqrt(variance), n, note)
 
 
 class EstimatedMetric(Metric):

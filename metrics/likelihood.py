@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .checks import in_double
 from .estimate import Estimate, EstimatedMetric
 
 
@@ -90,7 +91,7 @@ def _rows(name: str, x: Tensor, finite: bool = False) -> Tensor:
     if not isinstance(x, Tensor) or x.ndim != 1:
         got = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"Expected {name} to be a tensor of shape (B,), got {got}.")
-    x = x.detach().to(torch.float64)
+    x = in_double(x.detach())
     bad = int((~x.isfinite()).sum() if finite else (x.isnan() | (x == torch.inf)).sum())
     if bad:
         wanted = "finite" if finite else "neither NaN nor +infinity in"
@@ -122,10 +123,8 @@ def _moments(values: Tensor) -> Tensor:
     """Finite rows, their mean, their squared deviations, and infinite rows, shape `(4,)`."""
     finite = values[values.isfinite()]
     mean = finite.mean() if len(finite) else values.new_zeros(())
-    parts = [len(finite), mean, (finite - mean).square().sum(), len(values) - len(finite)]
-    return torch.stack(
-        [torch.as_tensor(v, dtype=values.dtype, device=values.device) for v in parts]
-    )
+    count, infinite = (values.new_tensor(k) for k in (len(finite), len(values) - len(finite)))
+    return torch.stack([count, mean, (finite - mean).square().sum(), infinite])
 
 
 def _merged(parts: Tensor) -> Tensor:

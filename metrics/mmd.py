@@ -11,6 +11,7 @@ Gaussians exp(-|x - y|^2 / (2 h^2)) with h = 1/8, 1/4, 1/2, 1, 2 times the media
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -118,9 +119,15 @@ def mmd_test(
     """Returns the p-value of the permutation test of P = Q on the unbiased MMD^2.
 
     p = (1 + number of permutations with MMD^2 at or above the observed) / (1 + permutations):
-    valid at every n, because the default bank takes its widths from both samples together. A
-    p-value is uniform under P = Q, so it has no standard error (NaN); the note tells MMD^2. O((N +
-    M)^2 (D + permutations)) time, O((N + M) permutations) memory.
+    valid at every n, because the default bank takes its widths from both samples together. The
+    note tells MMD^2. O((N + M)^2 (D + permutations)) time, O((N + M) permutations) memory.
+
+    A p-value belongs to the data at hand: over fresh data it is uniform under P = Q and estimates
+    nothing. So the standard error is, other than elsewhere, that of the permutations alone, by
+    which p strays from the p-value of all relabellings: with B of them, K at or above,
+    sqrt(B s (1 - s)) / (B + 1) at s = (K + 1) / (B + 2), which is never 0 (the posterior mean of a
+    share under a uniform prior; Davison & Hinkley, Bootstrap Methods, 1997, section 4.2.5, for
+    the error).
 
     Args:
         samples: Points or features, shape `(N, *shape)`.
@@ -143,9 +150,11 @@ def mmd_test(
     labels = torch.cat([labels, _relabel(pool, len(x), permutations, seed)], dim=1)
     observed, *others = relabelled_mmd(kernel, pool, labels).tolist()
     slack = 1e-12 * max(map(abs, [observed, *others]))  # a tie counts, whatever its rounding
-    p = (1 + sum(other >= observed - slack for other in others)) / (1 + permutations)
+    above = sum(other >= observed - slack for other in others)
+    share = (above + 1) / (permutations + 2)
+    stderr = math.sqrt(permutations * share * (1 - share)) / (permutations + 1)
     note = f"Unbiased MMD^2 = {observed:.6g}; {permutations} permutations."
-    return Estimate(p, float("nan"), len(x), note)
+    return Estimate((above + 1) / (permutations + 1), stderr, len(x), note)
 
 
 def _relabel(pool: Tensor, n: int, permutations: int, seed: int) -> Tensor:

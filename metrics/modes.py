@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from .checks import as_points
-from .estimate import Estimate, EstimatedMetric
+from .estimate import Estimate, EstimatedMetric, share_estimate
 from .neighbours import nearest_neighbours
 
 Histogram = Literal["high-quality", "all"]
@@ -79,10 +79,9 @@ def mode_coverage(
     counts = _counts("labels", labels, modes)
     n, good = len(labels), int(counts.sum())
     share = good / n
-    quality = Estimate(share, math.sqrt(share * (1 - share) / (n - 1)), n)
     return {
         "modes_captured": _captured(counts, n),
-        "high_quality": quality,
+        "high_quality": share_estimate(share, share * (1 - share) / (n - 1), n),
         "reverse_kl": _reverse_kl(_histogram(labels, counts, modes, nearest, histogram), modes),
     }
 
@@ -97,7 +96,7 @@ def _counts(name: str, labels: Tensor, modes: int) -> Tensor:
     low, high = int(labels.min()), int(labels.max())
     if low < -1 or high >= modes:
         raise ValueError(f"Expected {name} in -1..{modes - 1}, got {low}..{high}.")
-    return torch.bincount(labels.long()[labels >= 0], minlength=modes).to("cpu", torch.float64)
+    return torch.bincount(labels.long()[labels >= 0], minlength=modes).cpu().double()
 
 
 def _histogram(

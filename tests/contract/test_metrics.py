@@ -179,6 +179,86 @@ def test_reset_and_pickle(cls):
         assert str(other) == str(first)
 
 
+# Arguments under which a class goes other ways than by default.
+VARIANTS = [
+    *((cls, {}) for cls in CLASSES),
+    (metrics.FrechetDistance, {"rows": 40}),
+    (metrics.KernelDistance, {"subsets": 3, "subset_size": 50}),
+    (metrics.MMDTest, {"permutations": 20}),
+    (metrics.InceptionScore, {"splits": 3}),
+    (metrics.C2ST, {"classifier": "logistic"}),
+    (metrics.VendiScore, {"kernel": "rbf"}),
+    (metrics.ModeCoverage, {"histogram": "all"}),
+]
+
+
+def on(device, given: dict) -> dict:
+    """The data contract on a device, with samples and reference of different number."""
+    given = given | {"reference": given["reference"][20:]}
+    given["nearest"] = given["labels"].clamp(min=0)
+    return {k: v.to(device) if torch.is_tensor(v) else v for k, v in given.items()}
+
+
+def estimate_on(device, cls, arguments: dict) -> dict[str, Estimate]:
+    metric, given = cls(**arguments).to(device), on(device, inputs())
+    names = [*needs(cls), *(["nearest"] if "histogram" in arguments else [])]
+    metric.update(**{k: given[k] for k in names})
+    result = metric.estimate()
+    return result if isinstance(result, dict) else {"": result}
+
+
+def the_same(found: dict[str, Estimate], expected: dict[str, Estimate], rel: float) -> None:
+    for name, estimate in expected.items():
+        assert found[name].value == pytest.approx(estimate.value, rel=rel, abs=1e-9)
+        assert found[name].stderr == pytest.approx(estimate.stderr, rel=1e-4, nan_ok=True)
+        assert found[name].n == estimate.n
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(("cls", "arguments"), VARIANTS)
+def test_a_gpu_gives_the_values_of_the_processor(cls, arguments):
+    the_same(estimate_on("cuda", cls, arguments), estimate_on("cpu", cls, arguments), rel=1e-6)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_function_takes_inputs_on_a_gpu(cls):
+    function, given, near = FUNCTIONS[cls], on("cuda", inputs()), on("cpu", inputs())
+    names = [k for k in inspect.signature(function).parameters if k in needs(cls)]
+    found, expected = (function(**{k: side[k] for k in names}) for side in (given, near))
+    if not isinstance(found, dict):
+        found, expected = {"": found}, {"": expected}
+    the_same(found, expected, rel=1e-6)
+
+
+# By default C2ST fits networks, on the processor wherever the points are.
+@pytest.mark.parametrize(("cls", "arguments"), [v for v in VARIANTS if v != (metrics.C2ST, {})])
+def test_no_metric_mixes_devices(cls, arguments, request):
+    expected = estimate_on("cpu", cls, arguments)
+    the_same(estimate_on(request.getfixturevalue("far"), cls, arguments), expected, rel=1e-9)
+
+
+def test_a_value_is_on_the_device_of_its_metric(far):
+    metric = metrics.MMD().to(far)
+    metric.update(torch.ones(4, 2).to(far), torch.ones(4, 2).to(far))
+    assert metric.compute().device == far
+
+
+def test_the_stand_in_for_a_gpu_refuses_what_a_gpu_refuses(far):
+    x, near = torch.arange(6.0).reshape(2, 3).to(far), torch.ones(3)
+    for mixed in (lambda: x + near, lambda: near[x[0].long()], lambda: x.numpy()):
+        with pytest.raises((RuntimeError, TypeError)):
+            mixed()
+    assert (x @ x.mT).sum().device == torch.zeros(2, device=x.device).device == far
+    assert x[torch.tensor([1])].cpu().tolist() == [[3, 4, 5]]
+    assert (x * torch.tensor(2.0)).sum().item() == 30
+
+
+def test_two_sides_on_two_devices_are_an_error(far):
+    with pytest.raises(ValueError, match="one device, got meta and cpu"):
+        metrics.mmd(torch.ones(4, 2).to(far), torch.ones(4, 2))
+
+
 def test_the_names_of_functions_are_their_classes():
     for cls, function in FUNCTIONS.items():
         assert cls.__name__.lower() == function.__name__.replace("_", "")

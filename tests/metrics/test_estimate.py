@@ -4,13 +4,18 @@ import pytest
 import torch
 from dgmbench.metrics.checks import as_pair, as_points
 from dgmbench.metrics.energy_distance import EnergyDistance
-from dgmbench.metrics.estimate import Estimate
+from dgmbench.metrics.estimate import Estimate, share_estimate
 from dgmbench.metrics.frechet import FrechetDistance
 from torchmetrics import MetricCollection
 
 
 def test_an_estimate_is_a_number():
     assert float(Estimate(2.5, 0.1, 10)) == 2.5
+
+
+def test_a_share_without_an_error_bar_says_why():
+    assert share_estimate(0.5, 0.04, 10) == Estimate(0.5, 0.2, 10)
+    assert "below 1/10, not none" in share_estimate(1.0, 0.0, 10).note
 
 
 def test_metrics_work_in_a_collection():

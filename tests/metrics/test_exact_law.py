@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from dgmbench.metrics.estimate import Estimate
 from dgmbench.metrics.exact_law import (
     EmpiricalL1Distance,
     EmpiricalTotalVariation,
@@ -74,7 +75,13 @@ def test_the_error_of_two_states_is_that_of_a_proportion():
 def test_log_z_error_is_absolute():
     assert log_z_error(torch.tensor(2.0), 3.5).value == 1.5
     assert log_z_error(3.5, torch.tensor(2.0)).value == 1.5
-    assert math.isnan(log_z_error(3.5, 2.0).stderr)
+    learnt = log_z_error(3.5, 2.0)
+    assert math.isnan(learnt.stderr)
+    assert "not sampled" in learnt.note
+    assert log_z_error(3.5, 2.0, torch.tensor(0.25)) == Estimate(1.5, 0.25, 1)
+    for stderr in (-0.1, math.inf, math.nan):
+        with pytest.raises(ValueError, match=f"finite log_z_stderr >= 0, got {stderr}"):
+            log_z_error(3.5, 2.0, stderr)
     with pytest.raises(ValueError, match="finite log_z_estimate and log_z, got inf and 2"):
         log_z_error(math.inf, 2.0)
 
@@ -114,6 +121,9 @@ def test_classes_give_the_values_of_the_functions():
     error = LogZError()
     error.update(2.0, torch.tensor(3.5))
     assert float(error.compute()) == 1.5
+    assert math.isnan(error.estimate().stderr)
+    error.update(2.0, torch.tensor(3.5), 0.25)
+    assert error.estimate().stderr == 0.25
     with pytest.raises(ValueError, match="at least one update with law"):
         TotalVariation().estimate()
 

@@ -54,6 +54,7 @@ def test_copies_are_never_authentic_even_of_duplicated_rows():
     train = torch.cat([TRAIN, TRAIN])
     assert authenticity(TRAIN[:50], train).value == 0
     assert authenticity(NEAR, TRAIN).value == 0
+    assert "below 1/300, not none" in authenticity(NEAR, TRAIN).note
 
 
 @pytest.mark.parametrize(

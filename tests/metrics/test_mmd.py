@@ -137,7 +137,15 @@ def test_the_p_value_is_uniform_where_p_is_q(generator):
 
 def test_equal_points_are_no_evidence():
     x = torch.ones(10, 2)
-    assert mmd_test(x, x, permutations=20).value == 1.0
+    found = mmd_test(x, x, permutations=20)
+    assert found.value == 1.0
+    assert found.stderr == pytest.approx(math.sqrt(20 * 21 * 1) / 22 / 21)
+
+
+def test_the_error_of_a_p_value_at_its_least(generator):
+    found = mmd_test(normal(20, 1, generator), normal(20, 1, generator) + 9, permutations=99)
+    assert found.value == 1 / 100
+    assert found.stderr == pytest.approx(math.sqrt(99 / 101 * 100 / 101) / 100)
 
 
 def test_needs_a_permutation(generator):

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from dgmbench.metrics.ndb import NDB, cells, cluster_centers, ndb
+from dgmbench.metrics.ndb import NDB, _count_variance, cells, cluster_centers, ndb
+from scipy import stats
 
 CENTERS = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]], dtype=torch.float64)
 
@@ -17,7 +18,6 @@ def blobs(counts, seed=0):
 def test_bins_by_hand():
     found = ndb(blobs([400, 100, 250, 250]), blobs([250, 250, 250, 250], 1), bins=4)
     assert found["ndb"].value == 2
-    assert math.isnan(found["ndb"].stderr)
     p, q = np.array([0.4, 0.1, 0.25, 0.25]), np.full(4, 0.25)
     m = (p + q) / 2
     expected = (p * np.log(p / m) + q * np.log(q / m)).sum() / 2
@@ -54,6 +54,23 @@ def test_a_perfect_model_differs_in_the_share_of_the_level():
     assert 0.2 < np.mean(counts) < 1.8
 
 
+def test_the_error_of_the_count_is_that_of_independent_tests():
+    # At z = 0 a bin counts in 5 % of the draws, at the threshold in half of them.
+    assert _count_variance(np.zeros(40), 1.96) == pytest.approx(40 * 0.05 * 0.95, rel=0.03)
+    assert _count_variance(np.full(40, 1.96), 1.96) == pytest.approx(40 / 4, rel=0.03)
+    # Bins that are far out count in every draw.
+    assert _count_variance(np.repeat([-60.0, 60.0], 20), 1.96) < 0.01
+
+
+def test_the_noise_of_the_bins_does_not_count_twice():
+    z = torch.randn(2000, dtype=torch.float64).numpy()  # mu = 0: 5 % of the bins count
+    chance = stats.norm.sf(1.96 - z) + stats.norm.cdf(-1.96 - z)
+    twice = (chance * (1 - chance)).sum()
+    # A hundred steps leave the law of mu a little wider than a point.
+    assert _count_variance(z, 1.96) == pytest.approx(2000 * 0.05 * 0.95, rel=0.2)
+    assert twice > 1.6 * 2000 * 0.05 * 0.95
+
+
 def test_row_order_does_not_matter_and_the_seed_does_little():
     x, y = blobs([40, 30, 20, 10]), blobs([25, 25, 25, 25], 1)
     assert ndb(x.flip(0), y.flip(0), bins=10) == ndb(x, y, bins=10)
@@ -68,5 +85,5 @@ def test_errors_and_class():
     metric.update(x[:50], y)
     metric.update(x[50:], y[:0])
     found = metric.estimate()
-    assert found["js"] == ndb(x, y, bins=4)["js"]
+    assert found == ndb(x, y, bins=4)
     assert float(metric.compute()["ndb"]) == found["ndb"].value

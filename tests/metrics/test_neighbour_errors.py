@@ -6,7 +6,7 @@ import pytest
 import torch
 from dgmbench.metrics.authenticity import authenticity
 from dgmbench.metrics.ct_score import ct_score
-from dgmbench.metrics.exact_law import empirical_total_variation
+from dgmbench.metrics.exact_law import empirical_total_variation, log_z_error
 from dgmbench.metrics.feature_likelihood import feature_likelihood_divergence
 from dgmbench.metrics.fisher_divergence import fisher_divergence
 from dgmbench.metrics.likelihood import kl_to_truth, nll, reverse_kl_to_truth
@@ -41,13 +41,24 @@ def two_laws(g):
     return normal_log_density(x, 1.5), normal_log_density(x)
 
 
+def by_importance(g):
+    """The normaliser of exp(-x^2) by 200 normal draws, with a truth that is off by 1/2."""
+    x = normal(g, 200, 1)[:, 0]
+    weight = (-0.5 * x.square()).exp() * math.sqrt(2 * math.pi)
+    stderr = weight.std() / weight.mean() / math.sqrt(200)
+    return log_z_error(weight.mean().log(), 0.5 * math.log(math.pi) - 0.5, stderr)
+
+
 TRAIN = fixed(300, 4)
 SKEW = torch.softmax(fixed(30, 1)[:, 0], 0).tolist()
 FLAT = [1 / 30] * 30
 CASES = {
     "prdc-8d": lambda g: prdc(normal(g, 300, 8, 1.1, 0.3), normal(g, 300, 8)),
-    "prdc-plane": lambda g: prdc(normal(g, 400, 2, 1.2, 0.5), normal(g, 300, 2)),
+    "prdc-plane": lambda g: prdc(normal(g, 400, 2, 1.1, 0.8), normal(g, 300, 2)),
     "prdc-64d": lambda g: prdc(normal(g, 300, 64, 1.0, 0.1), normal(g, 300, 64)),
+    "prdc-64d-few": lambda g: prdc(normal(g, 200, 64, 1.0, 0.1), normal(g, 200, 64)),
+    "prdc-far": lambda g: prdc(normal(g, 300, 8, 1.0, 0.8), normal(g, 300, 8)),
+    "prdc-narrow": lambda g: prdc(normal(g, 300, 8, 0.6, 0.3), normal(g, 300, 8)),
     "vendi-1": lambda g: vendi_score(normal(g, 200, 5) * torch.linspace(0.3, 1.5, 5)),
     "vendi-2": lambda g: vendi_score(normal(g, 200, 5) * torch.linspace(0.3, 1.5, 5), 2.0),
     "vendi-inf": lambda g: vendi_score(normal(g, 200, 5, 1.0, 0.5), math.inf),
@@ -61,6 +72,9 @@ CASES = {
         states(g, 300, [9.0] + [1.0] * 150 + [0.2] * 90) - 1, 240
     ),
     "ndb": lambda g: ndb(normal(g, 500, 2, 1.3), normal(g, 700, 2), bins=20),
+    "ndb-far": lambda g: ndb(normal(g, 600, 2, 1.0, 0.6), normal(g, 800, 2), bins=40),
+    "ndb-100": lambda g: ndb(normal(g, 1500, 3, 1.2, 0.2), normal(g, 1000, 3)),
+    "log-z": by_importance,
     "authenticity": lambda g: authenticity(normal(g, 100, 4, 0.9), TRAIN),
     "ratio": lambda g: nearest_neighbour_ratio(normal(g, 100, 4, 0.8), normal(g, 80, 4), TRAIN),
     "ct": lambda g: ct_score(normal(g, 200, 4, 0.8), normal(g, 150, 4), TRAIN, cells=3),

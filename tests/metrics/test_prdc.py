@@ -1,9 +1,10 @@
 import math
+import sys
 
 import numpy as np
 import pytest
 import torch
-from dgmbench.metrics.prdc import PRDC, prdc
+from dgmbench.metrics.prdc import PRDC, _decay, _halves, prdc
 
 
 def points(n, d, seed=0, scale=1.0):
@@ -96,6 +97,27 @@ def test_the_error_exceeds_the_binomial_one():
     x, y = points(400, 8, 1, 1.1), points(400, 8, 2)
     found = prdc(x, y)["coverage"]
     assert found.stderr > 0.9 * math.sqrt(found.value * (1 - found.value) / 400)
+
+
+def test_the_error_falls_as_that_of_a_mean_at_least_and_stays_as_it_is_at_most():
+    x, y = points(300, 2, 1) + 2, points(300, 2, 2)  # the sides meet in outliers
+    values, at_half = _halves(x, y, 5, 63)
+    found = prdc(x, y)
+    for value, variance, estimate in zip(values, at_half, found.values(), strict=True):
+        assert estimate.value == value
+        assert 0.5 * variance <= estimate.stderr**2 * (1 + 1e-9)
+        assert estimate.stderr**2 <= variance * (1 + 1e-9)
+    assert found["precision"].stderr ** 2 > 0.6 * at_half[0]
+
+
+def test_the_decay_of_many_points_is_that_of_some(monkeypatch):
+    x, y = points(200, 4, 1, 1.1), points(300, 4, 2)
+    at_half = _halves(x, y, 3, 63)[1]
+    every = _decay(x, y, 3, at_half)
+    monkeypatch.setattr(sys.modules[prdc.__module__], "_SOME", 100)
+    some = _decay(x, y, 3, at_half)
+    assert np.all((some >= 0.5) & (some <= 1)) and np.any(some != every)
+    assert np.array_equal(_decay(x.flip(0), y.flip(0), 3, at_half), some)
 
 
 @pytest.mark.parametrize(("n", "k"), [(5, 5), (3, 5)])

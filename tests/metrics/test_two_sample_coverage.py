@@ -12,7 +12,7 @@ from dgmbench.metrics.energy_distance import energy_distance
 from dgmbench.metrics.frechet import FrechetDistance, frechet_distance, frechet_distance_infinity
 from dgmbench.metrics.inception_score import inception_score
 from dgmbench.metrics.kernel_distance import kernel_distance
-from dgmbench.metrics.mmd import mmd
+from dgmbench.metrics.mmd import mmd, mmd_test
 from dgmbench.metrics.sinkhorn import sinkhorn_divergence
 from dgmbench.metrics.sliced_wasserstein import sliced_wasserstein
 from dgmbench.metrics.wasserstein import wasserstein
@@ -79,6 +79,16 @@ def test_intervals_of_the_inception_score_cover(splits):
     generator = torch.Generator().manual_seed(0)
     batches = (torch.softmax(2 * draw(400, 5, generator, 1, 0), dim=1) for _ in range(DRAWS))
     assert 0.90 <= coverage([inception_score(p, splits) for p in batches]) <= 0.98
+
+
+@pytest.mark.parametrize(("shift", "permutations"), [(0.3, 200), (0.5, 500)])
+def test_intervals_of_the_p_value_cover_that_of_all_relabellings(shift, permutations):
+    # One pair of samples: the error is that of the permutations.
+    generator = torch.Generator().manual_seed(0)
+    x, y = draw(30, 2, generator, 1, 0), draw(25, 2, generator, 1, shift)
+    estimates = [mmd_test(x, y, permutations=permutations, seed=i) for i in range(DRAWS)]
+    assert 0.01 < estimates[0].value < 0.9
+    assert 0.90 <= coverage(estimates) <= 0.98
 
 
 @pytest.mark.parametrize("function", [mmd, energy_distance, kernel_distance])
