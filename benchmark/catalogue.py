@@ -1,18 +1,20 @@
-"""What there is: tasks, models, metrics, suites, as lists of plain objects."""
+"""What there is: tasks, models, metrics, suites; as plain objects, and as columns for people."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from .. import metrics
-from ..baselines import MODELS
-from .foreign import build
 from .names import known
-from .suites import SUITES
 from .task import Domain
-from .tasks import TASKS, load_task
+
+if TYPE_CHECKING:
+    from .model import Likelihood
+    from .tasks import Outline
+
+Thing = dict[str, Any]
 
 # One domain of each sort, to show how the likelihood claim depends on it.
 DOMAINS = {
@@ -21,10 +23,28 @@ DOMAINS = {
     "binary": Domain((4,), levels=2),
     "grid": Domain((2,), levels=8),
 }
+UNSUPPORTED = "not supported"
 
 
-def listing(what: str) -> list[dict[str, Any]]:
-    """Returns one object for each thing.
+@dataclass(frozen=True)
+class Listing:
+    """Things of one sort.
+
+    Attributes:
+        things: All that is known of each, as JSON takes it.
+        columns: Heading to the text of a cell, for people.
+        group: Key of the things whose values head groups of rows; empty for none.
+        legend: What the signs in the cells mean.
+    """
+
+    things: list[Thing]
+    columns: Mapping[str, Callable[[Thing], str]]
+    group: str = ""
+    legend: str = ""
+
+
+def listing(what: str) -> Listing:
+    """Returns what there is of one sort.
 
     Args:
         what: "tasks", "models", "metrics" or "suites".
@@ -32,7 +52,7 @@ def listing(what: str) -> list[dict[str, Any]]:
     Raises:
         ValueError: Another word.
     """
-    kinds: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    kinds: dict[str, Callable[[], Listing]] = {
         "tasks": _tasks,
         "models": _models,
         "metrics": _metrics,
@@ -46,56 +66,93 @@ def first_sentence(thing: Any) -> str:
     return (inspect.getdoc(thing) or "").split("\n")[0]
 
 
-def _models() -> list[dict[str, Any]]:
-    return [
+def _tasks() -> Listing:
+    from .tasks import TASKS  # each sort imports what it needs: metrics take a while
+
+    return Listing(
+        [_task(make()) for make in TASKS.values()],
         {
-            "name": name,
-            "family": cls.family,
-            "likelihood": {word: _claim(cls, domain) for word, domain in DOMAINS.items()},
-            "learns_from": cls.learns_from,
-            "paper": cls.paper,
-            "summary": first_sentence(cls),
-        }
-        for name, cls in MODELS.items()
-    ]
+            "name": lambda t: t["name"] + ("" if t["available"] else " *"),
+            "point": lambda t: "x".join(map(str, t["shape"])),
+            "levels": lambda t: "real" if t["levels"] is None else str(t["levels"]),
+            "train": lambda t: f"{t['rows'].get('train', 0):,}",
+            "summary": lambda t: t["summary"],
+        },
+        group="kind",
+        legend="Point: the shape of one; levels: integers 0..levels-1, or real numbers; train: "
+        "rows. * Its data are not here: `run_all.py fetch NAME` brings them or says how.",
+    )
 
 
-def _claim(cls: type[Any], domain: Domain) -> str:
-    if cls.supports(domain):
-        return "not supported"
-    return build(cls, domain, {}).likelihood.value
-
-
-def _tasks() -> list[dict[str, Any]]:
-    rows = []
-    for name in TASKS:
-        try:
-            rows.append(_task(name))
-        except ValueError as error:
-            rows.append({"name": name, "available": False, "summary": str(error)})
-    columns = dict.fromkeys(column for row in rows for column in row)
-    return [{column: row.get(column, "") for column in columns} for row in rows]
-
-
-def _task(name: str) -> dict[str, Any]:
-    task = load_task(name)
+def _task(outline: Outline) -> Thing:
+    task, missing = outline.task, outline.missing()
     return {
-        "name": name,
-        "available": True,
+        "name": task.name,
+        "available": not missing,
+        "missing": missing,
         "kind": task.kind,
         "version": task.version,
         "shape": list(task.domain.shape),
         "levels": task.domain.levels,
-        "train": 0 if task.train is None else len(task.train),
+        "rows": dict(outline.sizes or {}),
         "entropy": task.entropy,
+        "log_z": task.log_z,
+        "modes": task.modes.count if task.modes else None,
+        "feature_map": task.feature_map,
         "primary": task.primary,
-        "licence": task.card.licence,
-        "summary": task.card.summary,
+        "refuses": dict(task.refuses),
+        **vars(task.card),
     }
 
 
-def _metrics() -> list[dict[str, Any]]:
-    return [
+def _models() -> Listing:
+    from ..baselines import MODELS
+    from .model import Likelihood
+
+    return Listing(
+        [_model(name, cls) for name, cls in MODELS.items()],
+        {
+            "name": lambda m: m["name"],
+            "family": lambda m: m["family"],
+            "likelihood": lambda m: _signs(m["likelihood"], Likelihood),
+            "paper": lambda m: m["paper"],
+            "summary": lambda m: m["summary"],
+        },
+        legend=f"Likelihood on {', '.join(DOMAINS)} data, one sign where all are the same: = "
+        "exact, <= lower bound, ~ estimate, u known up to a constant, - none, x not supported.",
+    )
+
+
+def _model(name: str, cls: type[Any]) -> Thing:
+    return {
+        "name": name,
+        "family": cls.family,
+        "likelihood": {word: _claim(cls, domain) for word, domain in DOMAINS.items()},
+        "learns_from": cls.learns_from,
+        "paper": cls.paper,
+        "summary": first_sentence(cls),
+    }
+
+
+def _claim(cls: type[Any], domain: Domain) -> str:
+    from .foreign import build
+
+    if cls.supports(domain):
+        return UNSUPPORTED
+    return build(cls, domain, {}).likelihood.value
+
+
+def _signs(claims: Mapping[str, str], likelihood: type[Likelihood]) -> str:
+    """Returns the sign of each claim, or one where all are the same."""
+    other = {UNSUPPORTED: "x", "none": "-", "unnormalized": "u"}
+    signs = [other.get(claim) or likelihood(claim).mark for claim in claims.values()]
+    return signs[0] if len(set(signs)) == 1 else " ".join(signs)
+
+
+def _metrics() -> Listing:
+    from .. import metrics
+
+    things = [
         {
             "name": function.__name__,
             "class": cls.__name__,
@@ -106,20 +163,52 @@ def _metrics() -> list[dict[str, Any]]:
         }
         for cls, function in metrics.FUNCTIONS.items()
     ]
-
-
-def _suites() -> list[dict[str, Any]]:
-    return [
+    return Listing(
+        things,
         {
-            "name": suite.name,
-            "tasks": list(suite.tasks),
-            "models": list(suite.models),
-            "metrics": list(suite.metrics),
-            "steps": suite.budget.steps,
-            "batch_size": suite.budget.batch_size,
-            "samples": suite.samples,
-            "seeds": list(suite.seeds),
-            "summary": suite.summary,
-        }
-        for suite in SUITES.values()
-    ]
+            "name": lambda m: m["name"],
+            "better": lambda m: _common(m["higher_is_better"], {True: "higher", False: "lower"}),
+            "unit": lambda m: _common(m["unit"], {}),
+            "summary": lambda m: m["summary"],
+        },
+        legend="Several: `--json` has the word for each value of the metric.",
+    )
+
+
+def _common(told: Any, words: Mapping[Any, str]) -> str:
+    """Returns the word for a fact about a metric, or about all values of it where they agree."""
+    found = set(told.values()) if isinstance(told, Mapping) else {told}
+    if len(found) > 1:
+        return "several"
+    (fact,) = found
+    return words.get(fact, str(fact or ""))
+
+
+def _suites() -> Listing:
+    from .suites import SUITES
+
+    return Listing(
+        [
+            {
+                "name": suite.name,
+                "tasks": list(suite.tasks),
+                "models": list(suite.models),
+                "metrics": list(suite.metrics),
+                "steps": suite.budget.steps,
+                "batch_size": suite.budget.batch_size,
+                "samples": suite.samples,
+                "seeds": list(suite.seeds),
+                "summary": suite.summary,
+            }
+            for suite in SUITES.values()
+        ],
+        {
+            "name": lambda s: s["name"],
+            "tasks": lambda s: str(len(s["tasks"])),
+            "models": lambda s: str(len(s["models"])),
+            "metrics": lambda s: str(len(s["metrics"])),
+            "seeds": lambda s: str(len(s["seeds"])),
+            "steps": lambda s: f"{s['steps']:,}",
+            "summary": lambda s: s["summary"],
+        },
+    )

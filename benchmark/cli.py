@@ -132,7 +132,7 @@ def fetch(
     from .tasks import fetch as bring
 
     for task in tasks:
-        for path in bring(task):
+        for path in bring(task) or ["nothing to bring"]:
             print(f"{task}: {path}")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import textwrap
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,8 +27,10 @@ from rich.text import Text
 from ..leaderboards.report import write_report
 from ..leaderboards.table import show
 from .record import Record, read_records
+from .text_columns import columns, fits
 
 if TYPE_CHECKING:
+    from .catalogue import Listing
     from .harness import Outcome, Plan
     from .suite import Cell
 
@@ -188,21 +192,29 @@ def print_scores(record: Record) -> None:
     out.print(table)
 
 
-def print_list(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    """Prints objects as a table, or as JSON."""
+def print_list(listing: Listing, *, as_json: bool) -> None:
+    """Prints things as columns that stay readable on 80 characters, or all of them as JSON."""
     if as_json:
-        json.dump(rows, sys.stdout, indent=1)
+        json.dump(listing.things, sys.stdout, indent=1)
         print()
         return
-    table = Table()
-    for column in rows[0]:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    out.print(table)
+    groups: dict[str, list[list[str]]] = {}
+    first, *others = listing.columns
+    for thing in listing.things:
+        group = thing.get(listing.group, first)
+        rows = groups.setdefault(group, [[group, *others]])
+        rows.append([cell(thing) for cell in listing.columns.values()])
+    width = _width()
+    beside = all(fits(rows, width) for rows in groups.values())
+    for rows in groups.values():
+        for i, line in enumerate(columns(rows, width, beside=beside)):
+            out.print(Text(line, "bold" if i == 0 else ""))
+        out.print()
+    for line in textwrap.wrap(listing.legend, width):
+        out.print(Text(line))
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k}: {v}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else escape(str(value))
+def _width() -> int:
+    """Returns the characters of a line: at least 72, and many where no terminal limits them."""
+    known = out.is_terminal or "COLUMNS" in os.environ
+    return max(72, out.width) if known else 200

@@ -6,12 +6,14 @@ Larochelle & Murray 2011, so test log-likelihoods compare with many papers'.
 
 from __future__ import annotations
 
-import torch
+from pathlib import Path
 
 from ..task import Card, Domain, Task
 from .npz import read_npz
+from .outline import Loaded, Outline
 from .refusals import DISCRETE, too_few
-from .root import find, sha256, verify
+from .root import sha256, verify
+from .split import tensors
 
 # Number of variables; rows of train, valid and test.
 SETS = {
@@ -28,6 +30,22 @@ SETS = {
     "moviereview": (1001, (1600, 150, 250)),
     "bbc": (1058, (1670, 225, 330)),
     "voting": (1359, (1214, 200, 350)),
+}
+
+ABOUT = {
+    "nltcs": "what an elderly person can do (National Long Term Care Survey)",
+    "plants": "the regions where a plant grows",
+    "baudio": "the artists that a listener has played",
+    "jester": "the jokes that a reader liked",
+    "bnetflix": "the films that a viewer has rated",
+    "accidents": "the circumstances of a traffic accident",
+    "mushrooms": "the features of a mushroom",
+    "pumsb-star": "a person's answers in the US census",
+    "dna": "a splice junction of a gene",
+    "nips": "the words of a NIPS paper",
+    "moviereview": "the words of a film review",
+    "bbc": "the words of a piece of news",
+    "voting": "453 votes, one of three bits set for each",
 }
 
 # Of the three arrays in this order.
@@ -48,39 +66,30 @@ SHA256 = {
 }
 
 
-def binary(name: str) -> Task:
-    """Returns a DEBD set as a task; train, valid and test are the published ones.
-
-    Raises:
-        MissingData: The file is not in the data root.
-        ValueError: The file is damaged or is another one.
-    """
+def binary(name: str) -> Outline:
+    """Returns a DEBD set as a task; train, valid and test are the published ones."""
     dim, counts = SETS[name]
-    (path,) = find(name, f"debd/{name.replace('-', '_')}.npz")
-    parts = read_npz(path, "train", "valid", "test")
-    shapes = [part.shape for part in parts.values()]
-    if shapes != [(n, dim) for n in counts]:
-        raise ValueError(f"Expected {counts} rows of {dim} bits in {path}, got shapes {shapes}.")
-    checksum = verify(name, SHA256[name], sha256(*parts.values()))
-    train, val, test = (torch.from_numpy(part) for part in parts.values())
-    card = Card(
-        summary=f"A vector of {dim} bits.",
-        source="Density Estimation Benchmark Datasets (UCLA-StarAI)",
-        licence="none stated for the collection",
-        citation="Lowd & Davis 2010; Van Haaren & Davis 2012; Bekker et al. 2015",
-        pitfalls="Published numbers are mean log-likelihoods of the test rows in nats, some of "
-        "models trained on train and valid together.",
-    )
-    return Task(
+    sizes = dict(zip(("train", "val", "test"), counts, strict=True))
+
+    def read(path: Path) -> Loaded:
+        parts = read_npz(path, "train", "valid", "test")
+        checksum = verify(name, SHA256[name], sha256(*parts.values()))
+        return Loaded(tensors(dict(zip(sizes, parts.values(), strict=True))), checksum)
+
+    task = Task(
         name=name,
         version=1,
         domain=Domain((dim,), levels=2, ordered=False),
         kind="binary",
-        train=train,
-        val=val,
-        test=test,
         primary="mmd",
-        refuses={**DISCRETE, **too_few(len(test), dim)},
-        card=card,
-        checksum=checksum,
+        refuses={**DISCRETE, **too_few(sizes["test"], dim)},
+        card=Card(
+            summary=f"{dim} bits: {ABOUT[name]}.",
+            source="Density Estimation Benchmark Datasets (UCLA-StarAI)",
+            licence="none stated for the collection",
+            citation="Lowd & Davis 2010; Van Haaren & Davis 2012; Bekker et al. 2015",
+            pitfalls="Published numbers are mean log-likelihoods of the test rows in nats, some "
+            "of models trained on train and valid together.",
+        ),
     )
+    return Outline(task, sizes, read, (f"debd/{name.replace('-', '_')}.npz",))

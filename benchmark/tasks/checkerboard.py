@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from ..task import Card, Modes, Task
+from ..task import Card, Modes
 from .law import Law, law_task
 from .mixtures import FFJORD
+from .outline import Outline
 
 SIDE = 2.0  # of a square; the board is [-4, 4]^2
 AREA = 8 * SIDE**2
@@ -40,7 +41,7 @@ class Checkerboard(Law):
         return torch.where(dark, (2 * i + j // 2).long(), -1)
 
 
-def checkerboard() -> Task:
+def checkerboard() -> Outline:
     """Returns the `checkerboard` task."""
     law = Checkerboard()
     card = Card(

@@ -14,9 +14,10 @@ import math
 import torch
 from torch import Tensor
 
-from ..task import Card, Task
+from ..task import Card
 from .law import law_task
 from .mixtures import FFJORD, Mixture, circle
+from .outline import Outline
 
 PITFALL = (
     "A mixture along the curve, so that its density is exact; the usual sampler differs slightly."
@@ -25,7 +26,7 @@ PITFALL = (
 
 def curves(
     name: str, summary: str, parts: list[Tensor], std: float, weights: Tensor | None = None
-) -> Task:
+) -> Outline:
     """Returns the task of Gaussians along curves of equal mass, one mode a curve.
 
     Args:
@@ -53,7 +54,7 @@ def spiral(t: Tensor) -> Tensor:
     return t[:, None] * torch.stack([t.cos(), t.sin()], 1)
 
 
-def moons() -> Task:
+def moons() -> Outline:
     """Returns `moons`: two interleaving half circles of radius 2, sd 0.2."""
     t = math.pi * midpoints(64)
     arc = 2 * torch.stack([t.cos(), t.sin()], 1)
@@ -62,19 +63,19 @@ def moons() -> Task:
     return curves("moons", "Two interleaving half moons", [upper, lower], 0.2)
 
 
-def circles() -> Task:
+def circles() -> Outline:
     """Returns `circles`: two circles of radius 3 and 1.5, sd 0.24."""
     parts = [circle(int(30 * radius), radius) for radius in (3.0, 1.5)]
     return curves("circles", "Two concentric circles", parts, 0.24)
 
 
-def rings() -> Task:
+def rings() -> Outline:
     """Returns `rings`: four circles of radius 3, 2.25, 1.5 and 0.75, sd 0.08."""
     parts = [circle(int(80 * radius), radius) for radius in (3.0, 2.25, 1.5, 0.75)]
     return curves("rings", "Four concentric circles", parts, 0.08)
 
 
-def two_spirals() -> Task:
+def two_spirals() -> Outline:
     """Returns `two-spirals`: arms of one turn and a half, even along the arm, sd 0.1.
 
     Equal parts of t^2 are nearly equal parts of the arm's length, t^2 / 2 far from the centre.
@@ -83,13 +84,13 @@ def two_spirals() -> Task:
     return curves("two-spirals", "Two spirals", [arm, -arm], 0.1)
 
 
-def swiss_roll() -> Task:
+def swiss_roll() -> Outline:
     """Returns `swiss-roll`: one spiral from 3 pi / 2 to 9 pi / 2, sd 0.2."""
     arm = spiral(1.5 * math.pi * (1 + 2 * midpoints(160))) / 5
     return curves("swiss-roll", "A rolled-up strip", [arm], 0.2)
 
 
-def pinwheel() -> Task:
+def pinwheel() -> Outline:
     """Returns `pinwheel`: five arms, r ~ N(2, 0.6^2) from the centre and curled by exp(r / 2) / 4.
 
     The nodes are 0.1 apart from r = 0.2 to 3.8, three standard deviations either way.

@@ -19,6 +19,8 @@ import numpy as np
 
 from .binary import SETS as DEBD_SETS
 from .maf import FILES as MAF_FILES
+from .muted import muted
+from .named import TASKS, known_task
 from .own_images import repository
 from .root import MissingData, data_root
 
@@ -57,29 +59,15 @@ TEXTS = {
     },
 }
 
-# What has to be brought by hand: the files in the data root, and where they come from.
-BY_HAND: dict[str, tuple[tuple[str, ...], str]] = {
-    "binary-mnist-static": (
-        tuple(f"binary_mnist/binarized_mnist_{k}.amat" for k in ("train", "valid", "test")),
-        "the page of H. Larochelle",
-    ),
-    "olivetti": (
-        ("olivetti_faces/olivettifaces.npz",),
-        "olivettifaces.mat of S. Roweis, as arrays images (400, 64, 64) and labels (400,), uint8",
-    ),
-    "frey-faces": (
-        ("frey_faces/freyfaces.npz",),
-        "frey_rawface.mat of S. Roweis, as an array images (1965, 28, 20), uint8",
-    ),
-    "cifar10-20k": (
-        ("cifar10/train-batch1.parquet", "cifar10/test.parquet"),
-        "data_batch_1 and test_batch of CIFAR-10, written by `datasets`",
-    ),
-    "jsb-chorales": (
-        ("sequences/jsb_chorales.npz",),
-        "ageron/handson-ml2 jsb_chorales.tgz, as arrays {train,valid,test}_NNN (T, 4), uint8",
-    ),
-    **{name: (files, "zenodo.org/records/1161203") for name, (_, files) in MAF_FILES.items()},
+# What has to be brought by hand, and where it comes from.
+BY_HAND = {
+    "binary-mnist-static": "the page of H. Larochelle",
+    "olivetti": "olivettifaces.mat of S. Roweis, as arrays images (400, 64, 64) and labels, uint8",
+    "frey-faces": "frey_rawface.mat of S. Roweis, as an array images (1965, 28, 20), uint8",
+    "cifar10-20k": "data_batch_1 and test_batch of CIFAR-10, written by `datasets`",
+    "jsb-chorales": "ageron/handson-ml2 jsb_chorales.tgz, as arrays {train,valid,test}_NNN "
+    "(T, 4), uint8",
+    **dict.fromkeys(MAF_FILES, "zenodo.org/records/1161203"),
 }
 
 Writer = Callable[[Path], None]
@@ -97,7 +85,7 @@ def fetch(name: str) -> list[Path]:
     Raises:
         MissingData: The files could not be brought, or have to be by hand; the message says which
             they are and where they belong.
-        ValueError: The data root cannot be written.
+        ValueError: No task has that name, or the data root cannot be written.
     """
     if name in BY_HAND:
         _by_hand(name)
@@ -109,17 +97,18 @@ def fetch(name: str) -> list[Path]:
     if name in DEBD_SETS:
         folder = name.replace("-", "_")
         return _write(name, {f"debd/{folder}.npz": partial(_write_bits, folder)})
-    texts = TEXTS.get(name, {})
+    if name.startswith("folder:"):
+        return []
+    texts = TEXTS.get(known_task(name), {})
     return _write(name, {file: partial(_write_text, url) for file, url in texts.items()})
 
 
 def _by_hand(name: str) -> None:
-    files, source = BY_HAND[name]
-    missing = [file for file in files if not (data_root() / file).is_file()]
+    missing = TASKS[name]().missing()
     if missing:
         raise MissingData(
             f"Expected {', '.join(missing)} for task {name!r} in the data root {data_root()}, got "
-            f"no such file, and it cannot be fetched: put it there by hand, from {source}."
+            f"no such file, and it cannot be fetched: put it there by hand, from {BY_HAND[name]}."
         )
 
 
@@ -130,7 +119,8 @@ def _hub(name: str, source: str, folder: str) -> list[Path]:
     import datasets
 
     try:
-        splits = datasets.load_dataset(source)
+        with muted("datasets", "huggingface_hub"):
+            splits = datasets.load_dataset(source)
     except (OSError, datasets.exceptions.DatasetsError) as error:
         raise _unreachable(name, source, error) from error
     if "train" not in splits:

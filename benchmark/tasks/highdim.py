@@ -5,7 +5,7 @@ r"""Known densities in many dimensions, and VEEGAN's 1200-dimensional mixture.
     veegan-1200  N(c_k 1, diag(1, ..., 1, 0, ..., 0)), 700 ones, ten values c_k
 
 The hidden plane makes the entropy of `mixture-D` exact in any D: that of the ring in its plane (a
-quadrature, see `quadrature`) plus (D - 2) / 2 log(2 pi e) for the directions across.
+quadrature, see `Mixture.entropy`) plus (D - 2) / 2 log(2 pi e) for the directions across.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from torch import Tensor
 
 from ..model import seeded
 from ..task import Card, Domain, Modes, Task
-from .law import Law, law_task, split_rows
+from .law import Law, drawn, law_task
 from .mixtures import VEEGAN, Mixture, circle
+from .outline import Outline
 from .refusals import KNOWN_LAW
 
 PLANE_SEED = 811_000_100
@@ -72,7 +73,7 @@ class HiddenRing(Mixture):
         return (self.in_plane.entropy() or 0.0) + self.across
 
 
-def gaussian(dim: int) -> Task:
+def gaussian(dim: int) -> Outline:
     """Returns `gaussian-D`, the correlated Gaussian: closed-form entropy."""
     card = Card(
         summary=f"A Gaussian in {dim} dimensions, correlation 0.9 between neighbours.",
@@ -81,7 +82,7 @@ def gaussian(dim: int) -> Task:
     return law_task(f"gaussian-{dim}", CorrelatedGaussian(dim), card)
 
 
-def mixture(dim: int) -> Task:
+def mixture(dim: int) -> Outline:
     """Returns `mixture-D`, Gaussians on a circle in a random plane: entropy by quadrature."""
     law = HiddenRing(dim)
     card = Card(
@@ -119,7 +120,7 @@ def veegan_1200_assign(x: Tensor) -> Tensor:
     return torch.where((square - NOISY).abs() <= bound, k, -1)
 
 
-def veegan_1200() -> Task:
+def veegan_1200() -> Outline:
     """Returns `veegan-1200`: ten 700-D Gaussians in 1200 dimensions, without a density."""
     singular = "The last 500 coordinates are equal: the law has no density in 1200 dimensions."
     card = Card(
@@ -131,7 +132,7 @@ def veegan_1200() -> Task:
         "papers do not say how they count high quality; here it is by the chi-square law of a "
         "mode's points.",
     )
-    return Task(
+    task = Task(
         name="veegan-1200",
         version=1,
         domain=Domain((NOISY + FLAT,)),
@@ -141,5 +142,5 @@ def veegan_1200() -> Task:
         primary="mmd",
         refuses={**KNOWN_LAW, "nll": singular, "kl_to_truth": singular},
         card=card,
-        **split_rows(veegan_1200_draw),
     )
+    return drawn(task, veegan_1200_draw)

@@ -15,10 +15,15 @@ import torch
 from torch import Tensor
 
 from ..task import Card, Domain, Task
-from .law import split_rows
+from .law import drawn
+from .outline import Outline
 from .refusals import DISCRETE, enumerable
 
 STAY = 0.9
+NO_ENTROPY = (
+    "No entropy is given: the law is exact, but its sequences are too many to list, and a "
+    "simulation to 1e-4 nats would take billions of draws. The oracle's NLL estimates it."
+)
 
 
 class HiddenMarkov:
@@ -68,18 +73,19 @@ def entropy(chain: HiddenMarkov, domain: Domain) -> float:
     return -float((log_p.exp() * log_p).sum())
 
 
-def hmm(states: int, symbols: int, length: int) -> Task:
+def hmm(states: int, symbols: int, length: int) -> Outline:
     """Returns `hmm-T`: with exact entropy where there are at most 2^16 sequences."""
     chain = HiddenMarkov(states, symbols, length)
     domain = Domain((length,), levels=symbols, ordered=False)
     few = domain.num_states <= 2**16
+    pitfalls = "Symbols lie on a circle: 0 and the last one are neighbours."
     card = Card(
         summary=f"{length} symbols of {symbols} from a hidden Markov chain of {states} states.",
         citation="Rabiner 1989, A Tutorial on Hidden Markov Models, Proceedings of the IEEE 77",
-        pitfalls="Symbols lie on a circle: 0 and the last one are neighbours.",
+        pitfalls=pitfalls if few else f"{pitfalls} {NO_ENTROPY}",
     )
     refuses = enumerable(int(domain.num_states)) if few else DISCRETE
-    return Task(
+    task = Task(
         name=f"hmm-{length}",
         version=1,
         domain=domain,
@@ -91,5 +97,5 @@ def hmm(states: int, symbols: int, length: int) -> Task:
         primary="mmd",
         refuses={k: v for k, v in refuses.items() if k != "kl_to_truth"},
         card=card,
-        **split_rows(chain.draw),
     )
+    return drawn(task, chain.draw)

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from ..task import Card, Domain, Modes, Task
-from .law import split_rows
+from .law import drawn
+from .outline import Outline
 from .refusals import enumerable
 
 
@@ -99,7 +100,7 @@ class Hypergrid:
         return Modes(2**self.dim, self.assign) if len(self.values[2]) else None
 
 
-def hypergrid(dim: int = 2, height: int = 8, r0: float = 0.1, name: str | None = None) -> Task:
+def hypergrid(dim: int = 2, height: int = 8, r0: float = 0.1, name: str | None = None) -> Outline:
     """Returns the hypergrid task of H^D states, with reward and with exact draws to learn from.
 
     Args:
@@ -117,7 +118,7 @@ def hypergrid(dim: int = 2, height: int = 8, r0: float = 0.1, name: str | None =
         "exact sampler has a floor above 0; modes are the 2^D regions of highest reward, not "
         "their states; the code of 2021 cannot reach states with two coordinates at H - 1.",
     )
-    return Task(
+    task = Task(
         name=name or "hypergrid-" + "x".join([str(height)] * dim),
         version=1,
         domain=Domain((dim,), levels=height, ordered=True),
@@ -131,5 +132,5 @@ def hypergrid(dim: int = 2, height: int = 8, r0: float = 0.1, name: str | None =
         primary="empirical_total_variation",
         refuses=enumerable(height**dim),
         card=card,
-        **split_rows(law.draw),
     )
+    return drawn(task, law.draw)

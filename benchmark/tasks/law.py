@@ -9,12 +9,13 @@ from torch import Tensor
 
 from ..model import seeded
 from ..task import Card, Domain, Modes, Task
+from .outline import Loaded, Outline
 from .refusals import KNOWN_LAW
-from .split import Rows
 
-# Rows and seed of each split of a task that has a sampler. The seeds are far from those that a
-# user would choose, so that no fresh draw repeats them by accident.
-TRAIN, VAL, TEST = (10_000, 811_000_001), (2_000, 811_000_002), (4_096, 811_000_003)
+# Of a task that has a sampler. The seeds are far from those that a user would choose, so that no
+# fresh draw repeats them by accident.
+SIZES = {"train": 10_000, "val": 2_000, "test": 4_096}
+SEEDS = {"train": 811_000_001, "val": 811_000_002, "test": 811_000_003}
 
 
 class Law(ABC):
@@ -39,14 +40,22 @@ class Law(ABC):
         """Returns the entropy in nats, right to 1e-4, or None where nobody can say."""
 
 
-def split_rows(draw: Callable[[int], Tensor]) -> Rows:
-    """Returns train, val and test rows (10,000, 2,000 and 4,096), always the same ones."""
+def drawn(task: Task, draw: Callable[[int], Tensor]) -> Outline:
+    """Returns the outline of a task whose rows are draws, always the same ones.
 
-    def fixed(n: int, seed: int) -> Tensor:
-        with seeded(seed):
-            return draw(n)
+    Args:
+        task: The task without rows.
+        draw: Exact sampler: n to `(n, *shape)`, from torch's current random state.
+    """
 
-    return {"train": fixed(*TRAIN), "val": fixed(*VAL), "test": fixed(*TEST)}
+    def fixed(split: str) -> Tensor:
+        with seeded(SEEDS[split]):
+            return draw(SIZES[split])
+
+    def rows() -> Loaded:
+        return Loaded({"train": fixed("train"), "val": fixed("val"), "test": fixed("test")})
+
+    return Outline(task, SIZES, rows)
 
 
 def law_task(
@@ -56,7 +65,7 @@ def law_task(
     *,
     modes: Modes | None = None,
     refuses: Mapping[str, str] | None = None,
-) -> Task:
+) -> Outline:
     """Returns the task of learning a known law from fixed draws of it.
 
     Args:
@@ -66,7 +75,7 @@ def law_task(
         modes: The modes, where it has some.
         refuses: Metrics that mean nothing here, beside those that no real-valued task admits.
     """
-    return Task(
+    task = Task(
         name=name,
         version=1,
         domain=Domain((law.dim,)),
@@ -78,5 +87,5 @@ def law_task(
         primary="mmd",
         refuses={**KNOWN_LAW, **(refuses or {})},
         card=card,
-        **split_rows(law.sample),
     )
+    return drawn(task, law.sample)

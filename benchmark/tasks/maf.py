@@ -16,17 +16,23 @@ Row counts are checked against the published ones.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from ..task import Card, Domain, Task
+from .outline import Loaded, Outline
 from .refusals import TABLE
-from .root import find, sha256
+from .root import damaged, sha256
+from .split import tensors
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Rows = NDArray[np.float64]
 Splits = tuple[Rows, Rows, Rows]
@@ -40,6 +46,32 @@ PUBLISHED = {
     "miniboone": (43, (29_556, 3_284, 3_648)),
     "bsds300": (63, (1_000_000, 50_000, 250_000)),
 }
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what readers say of a damaged file into one sentence.
+
+    Raises:
+        ValueError: The file cannot be read.
+    """
+    try:
+        yield
+    except (OSError, EOFError, KeyError, ValueError, zlib.error) as error:
+        raise damaged("one of MAF's files", path, error) from error
+
+
+def read_array(path: Path, columns: int) -> Rows:
+    """Returns the table of a .npy file, without ever unpickling.
+
+    Raises:
+        ValueError: The file cannot be read, or holds no table of so many columns.
+    """
+    with reading(path):
+        rows = np.asarray(np.load(path, allow_pickle=False), np.float64)
+    if rows.ndim != 2 or rows.shape[1] != columns:
+        raise ValueError(f"Expected rows of {columns} columns in {path}, got shape {rows.shape}.")
+    return rows
 
 
 def tenths(rows: Rows) -> Splits:
@@ -59,10 +91,20 @@ def standardised(splits: Splits) -> Splits:
     return train, val, test
 
 
+ABOUT = {
+    "power": " from the electricity meter of a household",
+    "gas": " from eight gas sensors",
+    "hepmass": " from a simulated particle collision",
+    "miniboone": " from a neutrino detector",
+    "bsds300": ", an 8x8 patch of a photograph less its mean",
+}
+EXTRA = {"power": " The noise that undoes the rounding is part of the data."}
+
+
 def power(path: Path) -> Splits:
     """Household electricity: rows shuffled, 2 of 8 columns dropped, rounding undone by noise."""
     random = np.random.RandomState(42)
-    rows = np.load(path, allow_pickle=False)
+    rows = read_array(path, 8)
     random.shuffle(rows)
     rows = np.delete(rows, [1, 3], axis=1)
     n = len(rows)
@@ -79,7 +121,10 @@ def gas(path: Path) -> Splits:
     again from the original; pickles are not read here. Convert it once, where you trust it:
     `pandas.read_pickle("ethylene_CO.pickle").to_parquet("ethylene_CO.parquet")`.
     """
-    frame = pd.read_parquet(path)
+    import pandas as pd  # slow to import, and other tasks do without
+
+    with reading(path):
+        frame = pd.read_parquet(path)
     missing = [name for name in ("Meth", "Eth", "Time") if name not in frame.columns]
     if missing:
         raise ValueError(f"Expected columns Meth, Eth, Time in {path}, got no {missing[0]!r}.")
@@ -94,8 +139,10 @@ def gas(path: Path) -> Splits:
 
 def hepmass(train_path: Path, test_path: Path) -> Splits:
     """Particle collisions: class 1, discrete columns dropped; test has one column too many."""
-    train, test = (_signal(pd.read_csv(p, index_col=False)) for p in (train_path, test_path))
+    train, test = map(_signal, (train_path, test_path))
     test = test.iloc[:, :-1]
+    if list(test.columns) != list(train.columns):
+        raise ValueError(f"Expected the columns of {train_path} and one more in {test_path}.")
     mean, std = train.mean().to_numpy(), train.std().to_numpy()
     rows, last = ((part.to_numpy(np.float64) - mean) / std for part in (train, test))
     keep = continuous(rows)
@@ -104,8 +151,12 @@ def hepmass(train_path: Path, test_path: Path) -> Splits:
     return rows[:-validation], rows[-validation:], last
 
 
-def _signal(frame: pd.DataFrame) -> pd.DataFrame:
+def _signal(path: Path) -> DataFrame:
     """Returns the rows whose first column, the class, is 1, without that column."""
+    import pandas as pd  # slow to import, and other tasks do without
+
+    with reading(path):
+        frame = pd.read_csv(path, index_col=False)
     return frame[frame.iloc[:, 0] == 1].iloc[:, 1:]
 
 
@@ -116,7 +167,7 @@ def continuous(rows: Rows) -> NDArray[np.bool_]:
 
 def miniboone(path: Path) -> Splits:
     """Neutrino events, from the file that MAF's authors prepared."""
-    return standardised(tenths(np.load(path, allow_pickle=False)))
+    return standardised(tenths(read_array(path, 43)))
 
 
 def bsds300(path: Path) -> Splits:
@@ -127,7 +178,7 @@ def bsds300(path: Path) -> Splits:
         raise ValueError(
             "Expected h5py to read BSDS300.hdf5, got none: run `pip install h5py`."
         ) from error
-    with h5py.File(path, "r") as file:
+    with reading(path), h5py.File(path, "r") as file:
         train, val, test = (file[split][:] for split in ("train", "validation", "test"))
     return train, val, test
 
@@ -141,50 +192,31 @@ FILES: dict[str, tuple[Callable[..., Splits], tuple[str, ...]]] = {
 }
 
 
-def check_counts(name: str, splits: Splits) -> None:
-    """Refuses splits whose sizes are not the published ones.
-
-    Raises:
-        ValueError: Other numbers of rows or columns.
-    """
-    dim, counts = PUBLISHED[name]
-    shapes = [part.shape for part in splits]
-    if shapes != [(n, dim) for n in counts]:
-        raise ValueError(
-            f"Expected {name} with {counts} rows of {dim} columns, got {shapes}: the files were "
-            "cut short or are others than MAF's."
-        )
-
-
-def maf(name: str) -> Task:
-    """Returns one of the five sets as a task.
-
-    Raises:
-        MissingData: Its files are not in the data root.
-        ValueError: Its row counts are not the published ones.
-    """
+def maf(name: str) -> Outline:
+    """Returns one of the five sets as a task, with the published row counts."""
     load, files = FILES[name]
-    splits = load(*find(name, *files))
-    check_counts(name, splits)
-    train, val, test = (np.ascontiguousarray(part, dtype=np.float32) for part in splits)
-    card = Card(
-        summary=f"A row of {train.shape[1]} standardised numbers.",
-        source="zenodo.org/records/1161203: the files of MAF's authors",
-        licence="CC BY 4.0 (UCI); BSDS300 research only",
-        citation="Papamakarios et al. 2017, arXiv:1705.07057",
-        pitfalls="Error bars of MAF's table are two standard errors over the test rows, others' "
-        "are over runs. The noise that undoes the rounding of POWER is part of the data.",
-    )
-    return Task(
+    dim, counts = PUBLISHED[name]
+    splits = ("train", "val", "test")
+
+    def read(*paths: Path) -> Loaded:
+        parts = [np.ascontiguousarray(part, dtype=np.float32) for part in load(*paths)]
+        return Loaded(tensors(dict(zip(splits, parts, strict=True))), sha256(*parts))
+
+    task = Task(
         name=name,
         version=1,
-        domain=Domain((train.shape[1],)),
+        domain=Domain((dim,)),
         kind="table",
-        train=torch.from_numpy(train),
-        val=torch.from_numpy(val),
-        test=torch.from_numpy(test),
         primary="mmd",
         refuses=TABLE,
-        card=card,
-        checksum=sha256(train, val, test),
+        card=Card(
+            summary=f"A row of {dim} standardised numbers{ABOUT[name]}.",
+            source="zenodo.org/records/1161203: the files of MAF's authors",
+            licence="research only" if name == "bsds300" else "CC BY 4.0 (UCI)",
+            citation="Papamakarios et al. 2017, arXiv:1705.07057",
+            pitfalls="Error bars of MAF's table are two standard errors over the test rows, "
+            "others' are over runs." + EXTRA.get(name, ""),
+        ),
     )
+    sizes = dict(zip(splits, counts, strict=True))
+    return Outline(task, sizes, read, files, package="h5py" if name == "bsds300" else "")

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .root import damaged
+
 
 def read_npz(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     """Returns arrays of an .npz file.
@@ -28,7 +30,4 @@ def read_npz(path: Path, *names: str) -> dict[str, NDArray[Any]]:
                 raise ValueError(f"Expected array {missing[0]!r} in {path}, got {archive.files}.")
             return {name: archive[name] for name in names or archive.files}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise ValueError(
-            f"Expected a whole .npz file at {path}, got one that cannot be read ({error}): it was "
-            "altered or cut short; delete it and fetch it again."
-        ) from error
+        raise damaged("a whole .npz file", path, error) from error

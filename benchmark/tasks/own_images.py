@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Card, Task
+from ..task import Card, Domain, Task
 from .arrays import Cached, cached
 from .images import image_task, pair
+from .outline import Loaded, Outline
 from .pictures import folder_pixels, image_files, parquet_pixels
 from .root import data_root, find
-from .split import permutation
+from .split import permutation, tensors
 
 SPLITS = ("train", "val", "test", "holdout")
 
@@ -51,8 +52,7 @@ def hub_images(name: str) -> Task:
     """
     folder = f"hf/{repository(name)}"
     has_test = (data_root() / folder / "test.parquet").is_file()
-    files = pair(folder) if has_test else {"train": f"{folder}/train.parquet"}
-    paths = find(name, *files.values())
+    paths = find(name, *(pair(folder) if has_test else pair(folder)[:1]))
 
     def build() -> dict[str, NDArray[Any]]:
         parts = shuffled_split(parquet_pixels(paths[0]))
@@ -72,7 +72,10 @@ def folder_images(name: str) -> Task:
     Raises:
         ValueError: The folder has no images, images of several sizes, or a corrupt one.
     """
-    folder = Path(name.removeprefix("folder:")).expanduser()
+    given = name.removeprefix("folder:")
+    if not given:
+        raise ValueError("Expected folder:path, got no path; folder:. is the present folder.")
+    folder = Path(given).expanduser()
     found = cached(
         _file_name(f"folder-{folder.name}"),
         image_files(folder),
@@ -82,14 +85,16 @@ def folder_images(name: str) -> Task:
 
 
 def _task(name: str, found: Cached, source: str) -> Task:
-    shape = "x".join(map(str, found.arrays["train"].shape[1:]))
+    sizes = {split: len(x) for split, x in found.arrays.items()}
+    domain = Domain(found.arrays["train"].shape[1:], levels=256)
     card = Card(
-        summary=f"An image of shape {shape} from {source}.",
+        summary=f"An image of shape {'x'.join(map(str, domain.shape))} from {source}.",
         source=source,
         licence="see its source",
         pitfalls="The split is ours. Distances are between raw pixels.",
     )
-    return image_task(name, found.arrays, found.checksum, card)
+    task = image_task(name, domain, sizes["test"], card)
+    return Outline(task, sizes, lambda: Loaded(tensors(found.arrays), found.checksum)).load()
 
 
 def _file_name(name: str) -> str:

@@ -11,10 +11,19 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from . import png
+from .muted import muted
+from .root import damaged
 
 Pixels = NDArray[np.uint8]
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 GREY = {"1", "L"}
+UNREADABLE = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    SyntaxError,
+    ValueError,
+)  # what Pillow says of files that are no images
 
 
 def parquet_pixels(path: Path, crop: int | None = None, side: int | None = None) -> Pixels:
@@ -31,30 +40,33 @@ def parquet_pixels(path: Path, crop: int | None = None, side: int | None = None)
     Raises:
         ValueError: The file cannot be read, has no such column, or its images differ in size.
     """
-    return pixels(list(_parquet_bytes(path)), lambda i: f"row {i} of {path}", crop, side)
+    encoded = []
+    for i, data in enumerate(_parquet_bytes(path)):
+        if data is None:
+            raise ValueError(f"Expected an image at row {i} of {path}, got none.")
+        encoded.append(data)
+    return pixels(encoded, lambda i: f"row {i} of {path}", crop, side)
 
 
-def _parquet_bytes(path: Path) -> Iterator[bytes]:
-    """Yields the encoded images of a Parquet file."""
+def _parquet_bytes(path: Path) -> Iterator[bytes | None]:
+    """Yields the encoded images of a Parquet file; None where a row holds no image."""
     import datasets  # takes a second to import, and only the first load of a set needs it
     import pyarrow
 
     try:
-        rows = datasets.load_dataset(
-            "parquet", data_files={"train": str(path)}, split="train", streaming=True
-        )
-        names = rows.column_names or []
-        column = next((name for name in ("image", "img") if name in names), None)
-        if column is None:
-            raise ValueError(f"Expected a column 'image' or 'img' in {path}, got {names}.")
-        plain = rows.cast_column(column, datasets.Image(decode=False)).with_format("arrow")
-        for table in plain.iter(4096):
-            yield from table[column].combine_chunks().field("bytes").to_pylist()
+        with muted("datasets"):
+            rows = datasets.load_dataset(
+                "parquet", data_files={"train": str(path)}, split="train", streaming=True
+            )
+            names = rows.column_names or []
+            column = next((name for name in ("image", "img") if name in names), None)
+            if column is None:
+                raise ValueError(f"Expected a column 'image' or 'img' in {path}, got {names}.")
+            plain = rows.cast_column(column, datasets.Image(decode=False)).with_format("arrow")
+            for table in plain.iter(4096):
+                yield from table[column].combine_chunks().field("bytes").to_pylist()
     except (pyarrow.ArrowException, datasets.exceptions.DatasetsError, OSError) as error:
-        raise ValueError(
-            f"Expected a whole Parquet file at {path}, got one that cannot be read "
-            f"({_first_line(error)}): it was altered or cut short; delete it and fetch it again."
-        ) from error
+        raise damaged("a whole Parquet file", path, error) from error
 
 
 def folder_pixels(folder: Path) -> Pixels:
@@ -75,7 +87,8 @@ def image_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise ValueError(f"Expected a folder of images, got {folder}, which is no folder.")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    paths = sorted(p for p in found if p.is_file())
     if not paths:
         raise ValueError(f"Expected images ({', '.join(sorted(SUFFIXES))}) in {folder}, got none.")
     return paths
@@ -123,7 +136,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     try:
         image = Image.open(BytesIO(data))
         image.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"Expected an image at {name}, got a corrupt one.") from error
     if image.mode.startswith(("I", "F")):
         raise ValueError(f"Expected an image of 8 bits at {name}, got mode {image.mode!r}.")
@@ -141,7 +154,3 @@ def square(image: Image.Image, crop: int | None, side: int) -> Image.Image:
 
 def _size(image: Image.Image) -> str:
     return f"{image.width}x{image.height}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:120]

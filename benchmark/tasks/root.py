@@ -46,6 +46,21 @@ def find(task: str, *names: str) -> list[Path]:
     return paths
 
 
+def damaged(what: str, path: Path, error: BaseException) -> ValueError:
+    """Returns the error of a file that cannot be read, in one sentence.
+
+    Args:
+        what: What it should be ("a whole table").
+        path: The file.
+        error: What its reader said, whose first line is told.
+    """
+    said = (str(error) or type(error).__name__).splitlines()[0][:120].rstrip(".")
+    return ValueError(
+        f"Expected {what} at {path}, got one that cannot be read ({said}): it was altered or cut "
+        "short; delete it and fetch it again."
+    )
+
+
 def sha256(*arrays: NDArray[np.generic]) -> str:
     """Returns the SHA-256 of the bytes of arrays, one after the other, in hexadecimal."""
     digest = hashlib.sha256()

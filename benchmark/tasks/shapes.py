@@ -16,8 +16,9 @@ from scipy.special import digamma
 from torch import Tensor
 from torch.distributions import Chi2
 
-from ..task import Card, Task
+from ..task import Card
 from .law import Law, law_task
+from .outline import Outline
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -109,7 +110,7 @@ class StudentT(Law):
         return float(half * (digamma(half) - digamma(self.df / 2)) - self.log_norm)
 
 
-def funnel() -> Task:
+def funnel() -> Outline:
     """Returns `funnel`: D = 10."""
     card = Card(
         summary="Neal's funnel in 10 dimensions: scales from e^-5 to e^5 in one law.",
@@ -121,7 +122,7 @@ def funnel() -> Task:
     return law_task("funnel", Funnel(), card, refuses={"frechet_distance": heavy})
 
 
-def banana() -> Task:
+def banana() -> Outline:
     """Returns `banana`."""
     card = Card(
         summary="A Gaussian bent along a parabola, in the plane.",
@@ -131,7 +132,7 @@ def banana() -> Task:
     return law_task("banana", Banana(), card)
 
 
-def student_t() -> Task:
+def student_t() -> Outline:
     """Returns `student-t`: the plane, 3 degrees of freedom."""
     card = Card(
         summary="Student t with 3 degrees of freedom, in the plane.",

@@ -35,34 +35,15 @@ def permutation(n: int, seed: int = 0) -> NDArray[np.int64]:
     return np.random.RandomState(seed).permutation(n)
 
 
-def stratified(labels: NDArray[np.int64], seed: int = 0) -> NDArray[np.int64]:
-    """Returns a fixed order of the rows in which every run of rows has the classes' proportions.
+def cut(n: int, sizes: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Returns a fixed random partition of the rows 0..n-1 into parts of the given sizes.
 
-    The j-th row of a class of n, in random order, is put at the quantile (j + 1/2) / n; rows are
-    then sorted by quantile, ties in random order.
-
-    Args:
-        labels: Class of each row, shape `(N,)`.
-        seed: Of the random order.
-    """
-    order = permutation(len(labels), seed)
-    quantile = np.empty(len(labels))
-    for label in np.unique(labels):
-        place = np.flatnonzero(labels[order] == label)
-        quantile[place] = (np.arange(len(place)) + 0.5) / len(place)
-    return order[np.argsort(quantile, kind="stable")]
-
-
-def cut(order: NDArray[np.int64], sizes: Sequence[int]) -> list[NDArray[np.int64]]:
-    """Returns consecutive parts of an order, of the given sizes, each in a fixed random order.
-
-    A part is shuffled because its rows must be exchangeable: blocks of rows that alternate between
-    the classes would differ less than random ones do, and a block jackknife would be too sure.
+    Nothing but chance decides the parts, so each is to any other as fresh rows are: what the
+    oracle shows (holdout) is neither more nor less like test than independent rows would be.
 
     Raises:
         ValueError: The sizes do not add up to the number of rows.
     """
-    if sum(sizes) != len(order):
-        raise ValueError(f"Expected sizes that add up to {len(order)} rows, got {list(sizes)}.")
-    parts = np.split(order, np.cumsum(sizes)[:-1])
-    return [part[permutation(len(part), seed=1)] for part in parts]
+    if sum(sizes) != n:
+        raise ValueError(f"Expected sizes that add up to {n} rows, got {list(sizes)}.")
+    return np.split(permutation(n), np.cumsum(sizes)[:-1])

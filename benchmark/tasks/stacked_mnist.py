@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..task import Card, Modes, Task
+from ..task import Card, Domain, Modes
 from .arrays import cached
-from .images import classify_mnist, image_task, load_mnist
-from .root import find
+from .image_cards import OTHER_WRITERS
+from .images import classify_mnist, image_task, pair, read_pair
+from .outline import Loaded, Outline
+from .split import tensors
 
 # Stacks of each split, made of the digits of the same split of `mnist`.
 STACKS = {"train": 128_000, "val": 5_000, "test": 26_000, "holdout": 26_000}
@@ -27,15 +31,17 @@ def classify(images: Tensor) -> Tensor:
     return 100 * digits[:, 0] + 10 * digits[:, 1] + digits[:, 2]
 
 
-def stacked_mnist() -> Task:
-    """Returns `stacked-mnist`: 128,000 train, 5,000 val, 26,000 test, 26,000 held out."""
-    paths = find("stacked-mnist", "mnist/train.parquet", "mnist/test.parquet")
-
+def _read(*paths: Path) -> Loaded:
     def build() -> dict[str, NDArray[np.uint8]]:
-        parts, _ = load_mnist("stacked-mnist")
-        return {k: stack(parts[k], n, i) for i, (k, n) in enumerate(STACKS.items())}
+        digits, _ = read_pair("mnist", paths, "stacked-mnist")
+        return {k: stack(digits[k], n, i) for i, (k, n) in enumerate(STACKS.items())}
 
     found = cached("stacked-mnist", paths, build)
+    return Loaded(tensors(found.arrays), found.checksum)
+
+
+def stacked_mnist() -> Outline:
+    """Returns `stacked-mnist`: 128,000 train, 5,000 val, 26,000 test, 26,000 held out."""
     card = Card(
         summary="Three handwritten digits as the red, green and blue of one 28x28 image.",
         source="ylecun/mnist on the Hugging Face hub",
@@ -43,7 +49,9 @@ def stacked_mnist() -> Task:
         citation="Metz et al. 2017, arXiv:1611.02163; Srivastava et al. 2017, arXiv:1705.07761",
         pitfalls="Modes are counted by a classifier of our own; papers use theirs, 26,000 "
         "samples, and stacks of train and test digits together. Of 26,000 real stacks all 1,000 "
-        "modes are seen.",
+        f"modes are seen. {OTHER_WRITERS}",
     )
     modes = Modes(1000, classify, over="all")
-    return image_task("stacked-mnist", found.arrays, found.checksum, card, modes=modes)
+    domain = Domain((3, 28, 28), levels=256)
+    task = image_task("stacked-mnist", domain, STACKS["test"], card, modes=modes)
+    return Outline(task, STACKS, _read, pair("mnist"))

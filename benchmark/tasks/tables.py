@@ -15,16 +15,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..task import Card, Domain, Task
+from .outline import Loaded, Outline
 from .refusals import TABLE
-from .root import find, sha256, verify
-from .split import permutation, tensors
+from .root import damaged, sha256, verify
+from .split import cut, tensors
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 ABALONE = "length diameter height whole shucked viscera shell rings".split()
 WINE_QUALITY = (
@@ -52,6 +55,21 @@ FILES: dict[str, tuple[list[str], list[str] | None, list[str]]] = {
     ),
 }
 
+# Columns of those that scikit-learn carries.
+EMBEDDED = {"wine": 13, "breast-cancer": 30, "diabetes": 10, "iris": 4}
+
+# Rows that are neither copies nor lack a value.
+ROWS = {
+    "wine": 178,
+    "breast-cancer": 569,
+    "diabetes": 442,
+    "iris": 149,
+    "abalone": 4_177,
+    "california-housing": 20_433,
+    "wine-quality": 5_318,
+    "adult": 48_361,
+}
+
 # Of the numbers as they were read, before any preparation.
 SHA256 = {
     "wine": "8edcf3903afd97c64d51e0212eb10b213f7943da650574d1c055b836c5c35d37",
@@ -75,6 +93,16 @@ CITATIONS = {
     "wine-quality": "Cortez et al. 2009, doi:10.24432/C56S3T",
     "adult": "Becker & Kohavi 1996, doi:10.24432/C5XW20",
 }
+ABOUT = {
+    "wine": " from the chemistry of an Italian wine",
+    "breast-cancer": " from the cell nuclei in a breast biopsy",
+    "diabetes": " from the health record of a diabetic",
+    "iris": ", sepals and petals of an iris flower",
+    "abalone": ", size and weight of a sea snail",
+    "california-housing": " from a district of California in the census of 1990",
+    "wine-quality": " from the chemistry and the taste of a Portuguese wine",
+    "adult": " from a person's answers in the US census of 1994",
+}
 EXTRA = {
     "adult": " Nine rows of ten have neither capital gain nor loss: two spikes decide the NLL.",
     "california-housing": " Incomes and prices are cut off at a maximum: spikes there.",
@@ -82,7 +110,7 @@ EXTRA = {
 }
 
 
-def read_csv(path: Path, names: list[str] | None) -> pd.DataFrame:
+def read_csv(path: Path, names: list[str] | None) -> DataFrame:
     """Returns a table, gzipped or not; `?` and empty cells are missing values.
 
     Args:
@@ -92,26 +120,27 @@ def read_csv(path: Path, names: list[str] | None) -> pd.DataFrame:
     Raises:
         ValueError: The file is damaged.
     """
+    import pandas as pd  # slow to import, and other tasks do without
+
     try:
         return pd.read_csv(path, names=names, skipinitialspace=True, na_values="?")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise ValueError(
-            f"Expected a whole table at {path}, got one that cannot be read ({error}): it was "
-            "altered or cut short; delete it and fetch it again."
-        ) from error
+    except (OSError, EOFError, zlib.error, ValueError) as error:  # pandas' own are ValueErrors
+        raise damaged("a whole table", path, error) from error
 
 
-def choose(frame: pd.DataFrame, columns: Sequence[str], where: str) -> NDArray[np.float64]:
+def choose(frame: DataFrame, columns: Sequence[str], where: str) -> NDArray[np.float64]:
     """Returns the columns of that name as numbers, shape `(N, D)`.
 
     Raises:
         ValueError: There is no such column, or it holds something else than numbers.
     """
+    from pandas.api.types import is_numeric_dtype
+
     for column in columns:
         if column not in frame.columns:
             known = ", ".join(map(str, frame.columns))
             raise ValueError(f"Expected a column of {where} among {known}, got {column!r}.")
-        if not pd.api.types.is_numeric_dtype(frame[column]):
+        if not is_numeric_dtype(frame[column]):
             raise ValueError(f"Expected numbers in column {column!r} of {where}, got text.")
     return frame[list(columns)].to_numpy(np.float64)
 
@@ -129,15 +158,19 @@ def embedded(name: str) -> NDArray[np.float64]:
     return np.asarray(loaders[name]().data, np.float64)
 
 
-def from_root(name: str, columns: Sequence[str] | None = None) -> NDArray[np.float64]:
+def from_root(
+    name: str, paths: Sequence[Path], columns: Sequence[str] | None = None
+) -> NDArray[np.float64]:
     """Returns a table of the data root.
 
     Args:
         name: One of `FILES`.
+        paths: Its files.
         columns: The columns wanted; None takes those of the task.
     """
-    files, names, own = FILES[name]
-    paths = find(name, *(f"tabular/{file}.csv.gz" for file in files))
+    import pandas as pd
+
+    _, names, own = FILES[name]
     frame = pd.concat([read_csv(path, names) for path in paths], ignore_index=True)
     return choose(frame, own if columns is None else columns, name)
 
@@ -153,6 +186,12 @@ def resolution(column: NDArray[np.float64]) -> float:
     return float(steps.min()) if len(steps) else 0.0
 
 
+def sizes(n: int) -> dict[str, int]:
+    """Returns the rows of each split of n rows."""
+    val, test = n // 10, 15 * n // 100
+    return {"train": n - val - 2 * test, "val": val, "test": test, "holdout": test}
+
+
 def prepare(rows: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
     """Returns the splits of a table, prepared as the module says, float32 `(N, D)` each."""
     rows = rows[np.isfinite(rows).all(1)]
@@ -160,51 +199,51 @@ def prepare(rows: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
     rows = rows[np.sort(first)]
     widths = np.array([resolution(column) for column in rows.T])
     rows = rows + widths * np.random.RandomState(1).random_sample(rows.shape)
-    n = len(rows)
-    ends = [n - 2 * (15 * n // 100) - n // 10, n - 2 * (15 * n // 100), n - 15 * n // 100]
-    parts = np.split(rows[permutation(n)], ends)
+    counts = sizes(len(rows))
+    parts = [rows[part] for part in cut(len(rows), list(counts.values()))]
     mean, std = parts[0].mean(0), parts[0].std(0)
     if not std.all():
         raise ValueError(f"Expected columns that vary, got a constant column {np.argmin(std)}.")
-    names = ("train", "val", "test", "holdout")
-    return {k: ((x - mean) / std).astype(np.float32) for k, x in zip(names, parts, strict=True)}
+    return {k: ((x - mean) / std).astype(np.float32) for k, x in zip(counts, parts, strict=True)}
 
 
-def table(name: str, columns: Sequence[str] | None = None) -> Task:
+def table(name: str, columns: Sequence[str] | None = None) -> Outline:
     """Returns a table as a task.
 
     Args:
-        name: `wine`, `breast-cancer`, `diabetes`, `iris`, or one of `FILES`.
-        columns: For the tables of `FILES`, the columns wanted; None takes those of the task.
-
-    Raises:
-        MissingData: A file is not in the data root.
-        ValueError: A column is unknown, or a file is damaged or another one.
+        name: One of `ROWS`.
+        columns: For the tables of `FILES`, the columns wanted; None takes those of the task. With
+            other columns other rows are copies, so the sizes are not known beforehand.
     """
-    raw = from_root(name, columns) if name in FILES else embedded(name)
-    expected = SHA256.get(name) if columns is None else None
-    checksum = verify(name, expected, sha256(raw))
-    return Task(
+    own = FILES[name][2] if name in FILES else [""] * EMBEDDED[name]
+    dim = len(own if columns is None else columns)
+
+    def read(*paths: Path) -> Loaded:
+        raw = from_root(name, paths, columns) if name in FILES else embedded(name)
+        checksum = verify(name, SHA256.get(name) if columns is None else None, sha256(raw))
+        return Loaded(tensors(prepare(raw)), checksum)
+
+    task = Task(
         name=name,
         version=1,
-        domain=Domain((raw.shape[1],)),
+        domain=Domain((dim,)),
         kind="table",
         primary="mmd",
         refuses=TABLE,
-        card=card(name, raw),
-        checksum=checksum,
-        **tensors(prepare(raw)),
+        card=card(name, dim),
     )
+    files = tuple(f"tabular/{file}.csv.gz" for file in FILES[name][0]) if name in FILES else ()
+    return Outline(task, sizes(ROWS[name]) if columns is None else None, read, files)
 
 
-def card(name: str, raw: NDArray[Any]) -> Card:
-    """Returns the card of a table, from its numbers before preparation."""
+def card(name: str, dim: int) -> Card:
+    """Returns the card of a table of `dim` columns."""
     return Card(
-        summary=f"A row of {raw.shape[1]} numbers.",
+        summary=f"A row of {dim} numbers{ABOUT[name]}.",
         source="carried by scikit-learn" if name not in FILES else UCI,
         licence="CC BY 4.0" if name not in ("diabetes", "california-housing") else "none stated",
         citation=CITATIONS[name],
-        pitfalls=f"{len(raw)} rows before missing values and copies are dropped. The NLL is of "
+        pitfalls="Rows with missing values and copies of earlier rows are dropped. The NLL is of "
         "dequantised, standardised columns and compares with no published one."
         + EXTRA.get(name, ""),
     )

@@ -1,4 +1,4 @@
-"""Trains the feature network of the digits, in a minute or two on one core.
+"""Trains the feature network of the digits, in about ten minutes on one core.
 
     python -m dgmbench.benchmark.tasks.train_digits_cnn [weights.safetensors]
 
@@ -113,7 +113,7 @@ def labels_of(images: Tensor) -> Tensor:
 
 def labelled() -> dict[str, tuple[Tensor, Tensor]]:
     """Returns images and classes of the task's splits train, val and test."""
-    task = digits()
+    task = digits().load()
     splits = {"train": task.train, "val": task.val, "test": task.test}
     return {name: (x, labels_of(x)) for name, x in splits.items() if x is not None}
 

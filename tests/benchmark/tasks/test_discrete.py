@@ -53,7 +53,7 @@ def test_binary_sets_are_checked(root):
     path = root / "debd" / "nltcs.npz"
     rows = {k: np.zeros((n, 16), np.uint8) for k, n in (("train", 16181), ("valid", 2157))}
     np.savez(path, **rows, test=np.zeros((3235, 16), np.uint8))
-    with pytest.raises(ValueError, match=r"Expected \(16181, 2157, 3236\) rows of 16 bits"):
+    with pytest.raises(ValueError, match=r"Expected nltcs with SHA-256 .* altered or cut short"):
         load_task("nltcs")
     np.savez(path, **rows, test=np.zeros((3236, 16), np.uint8))
     with pytest.raises(ValueError, match=r"Expected nltcs with SHA-256 .* altered or cut short"):

@@ -7,10 +7,11 @@ import datasets
 import numpy as np
 import pytest
 import torch
+from dgmbench.benchmark.task import Domain
 from dgmbench.benchmark.tasks import MissingData, data_root, fetch, load_task, show
 from dgmbench.benchmark.tasks.fetch import TEXTS
 from dgmbench.benchmark.tasks.pictures import parquet_pixels
-from dgmbench.benchmark.tasks.show import near_duplicates
+from dgmbench.benchmark.tasks.show import near_duplicates, vectors
 from PIL import Image
 
 MODULE = "dgmbench.benchmark.tasks.fetch"  # a name that the function of that name hides
@@ -19,6 +20,11 @@ MODULE = "dgmbench.benchmark.tasks.fetch"  # a name that the function of that na
 def test_embedded_tasks_need_nothing(root):
     assert fetch("ring-8") == [] and fetch("digits") == []
     assert list(root.iterdir()) == []
+
+
+def test_a_name_that_no_task_has_is_not_fetched(root):
+    with pytest.raises(ValueError, match=r"got 'mnits'; the nearest name is 'mnist'"):
+        fetch("mnits")
 
 
 def test_texts_are_brought_once(root, tmp_path, monkeypatch):
@@ -101,14 +107,16 @@ def test_a_root_that_cannot_be_written(tmp_path, monkeypatch):
         fetch("abalone")
 
 
-@pytest.mark.parametrize("name", ["ring-8", "digits", "hypergrid-8x8", "iris", "hmm-8"])
+@pytest.mark.parametrize(
+    "name", ["ring-8", "digits", "hypergrid-8x8", "hypergrid-8x8x8x8", "iris", "hmm-8"]
+)
 def test_show_writes_a_picture_and_the_card(name, tmp_path):
     path = tmp_path / "picture.png"
     text = show(name, path)
     with Image.open(path) as picture:
-        assert picture.size == (800, 800)
+        assert picture.width == 800
         assert len(np.unique(np.asarray(picture))) > 10
-    assert text.startswith(f"{name}, version 1: ") and "Pitfalls: " in text
+    assert text.startswith(f"{name}, version {load_task(name).version}: ") and "Pitfalls: " in text
     assert "near" in text.lower()
 
 
@@ -116,10 +124,18 @@ def test_near_duplicates_are_counted():
     generator = torch.Generator().manual_seed(0)
     train = torch.randn(500, 20, generator=generator)
     test = torch.randn(100, 20, generator=generator)
-    assert near_duplicates(train, test) == (0, 0, 100)
+    embed = vectors(Domain((20,)))
+    assert near_duplicates(train, test, embed) == (0, 0)
     test[:3] = train[:3]
     test[3:8] = train[3:8] + 0.05
-    assert near_duplicates(train, test) == (3, 8, 100)
+    assert near_duplicates(train, test, embed) == (3, 5)
+
+
+def test_symbols_that_are_names_are_all_equally_far_apart():
+    x = torch.tensor([[0], [1], [9]])
+    apart = torch.pdist(vectors(Domain((1,), levels=10, ordered=False))(x))
+    assert apart.tolist() == pytest.approx([2**0.5] * 3)
+    assert torch.pdist(vectors(Domain((1,), levels=10))(x)).tolist() == [1, 9, 8]
 
 
 def test_the_data_root_is_in_the_cache_folder_by_default(monkeypatch):

@@ -40,7 +40,7 @@ def test_closed_forms_are_sums_over_states(dim, height, r0):
     [(2, 8, 0.1, 3.109061), (2, 8, 0.01, 2.811809), (2, 8, 0.001, 2.776581)],
 )
 def test_log_z_is_the_published_one(dim, height, r0, log_z):
-    assert hypergrid(dim, height, r0).log_z == pytest.approx(log_z, abs=1e-6)
+    assert hypergrid(dim, height, r0).task.log_z == pytest.approx(log_z, abs=1e-6)
 
 
 def test_draws_follow_the_law():
@@ -77,7 +77,7 @@ def test_a_symmetric_grid_has_symmetric_modes_where_rounding_would_not():
 
 
 def test_no_modes_where_no_value_is_in_the_ring():
-    assert hypergrid(2, 4).modes is None
+    assert hypergrid(2, 4).task.modes is None
 
 
 def test_wrong_sizes_are_refused():

@@ -40,8 +40,8 @@ def small_mnist(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray
     write_parquet(root / "mnist" / "train.parquet", train)
     write_parquet(root / "mnist" / "test.parquet", test)
     monkeypatch.setitem(SHA256, "mnist", None)
-    cut = images.cut_train
-    monkeypatch.setattr(images, "cut_train", lambda rows, val, holdout: cut(rows, 8, 8))
+    sizes = {"train": 24, "val": 8, "test": 10, "holdout": 8}
+    monkeypatch.setitem(images.SIZES, "mnist", sizes)
     return train, test
 
 
@@ -62,11 +62,13 @@ def test_other_pixels_than_the_published_are_refused(small_mnist, monkeypatch):
         load_task("mnist")
 
 
-def test_a_truncated_file_is_named(small_mnist, root):
+def test_a_truncated_file_is_named_and_nothing_else_is_said(small_mnist, root, capfd):
     path = root / "mnist" / "train.parquet"
     path.write_bytes(path.read_bytes()[:-400])
+    capfd.readouterr()
     with pytest.raises(ValueError, match=r"Expected a whole Parquet file at .*train\.parquet"):
         load_task("mnist")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_changed_file_changes_the_checksum(small_mnist, root):
@@ -121,7 +123,7 @@ def test_dynamic_binarisation_has_the_grey_levels_as_means(small_mnist):
 
 
 def test_stacks_are_made_of_the_digits(small_mnist, monkeypatch):
-    monkeypatch.setattr(STACKED, "STACKS", {"train": 50, "test": 30})
+    monkeypatch.setattr(STACKED, "STACKS", {"train": 50, "val": 5, "test": 30, "holdout": 5})
     grey, task = load_task("mnist"), load_task("stacked-mnist")
     assert task.train.shape == (50, 3, 28, 28) and task.modes.count == 1000
     digits = {x.numpy().tobytes() for x in grey.test}
@@ -152,7 +154,9 @@ def test_static_binarisation_reads_the_original_layout(root, monkeypatch):
         load_task("binary-mnist-static")
 
 
-def test_celeba_is_cropped_and_resized(root):
+def test_celeba_is_cropped_and_resized(root, monkeypatch):
+    sizes = {"train": 11, "val": 12, "test": 12, "holdout": 1}
+    monkeypatch.setitem(images.SIZES, "celeba-64", sizes)
     faces = np.zeros((12, 218, 178, 3), np.uint8)
     faces[:, 39:179, 19:159] = 200  # the central 140 x 140 square
     for split in ("train", "valid", "test"):
@@ -166,7 +170,7 @@ def test_celeba_is_cropped_and_resized(root):
 def test_cifar10_is_refused_in_part(root):
     write_parquet(root / "cifar10" / "train.parquet", pictures(20, 32, 32, 3), "img")
     write_parquet(root / "cifar10" / "test.parquet", pictures(10, 32, 32, 3), "img")
-    with pytest.raises(ValueError, match="Expected 50,000 and 10,000 images of cifar10"):
+    with pytest.raises(ValueError, match="Expected 50,000 training images of cifar10, got 20"):
         load_task("cifar10")
 
 
@@ -190,6 +194,23 @@ def test_a_set_of_the_hub_keeps_its_test(root):
     assert np.array_equal(task.test[:, 0].numpy(), pictures(7, 6, 5, seed=3))
 
 
+def test_rows_of_the_hub_without_an_image_are_named(root):
+    kinds = datasets.Features({"image": datasets.Image()})
+    rows = {"image": [encoded(x) for x in pictures(12, 6, 5)] + [None]}
+    path = root / "hf" / "owner" / "name" / "train.parquet"
+    path.parent.mkdir(parents=True)
+    datasets.Dataset.from_dict(rows, features=kinds).to_parquet(path)
+    with pytest.raises(ValueError, match=r"Expected an image at row 12 of .*, got none"):
+        load_task("hf:owner/name")
+
+
+def test_a_set_of_the_hub_with_two_sizes_is_refused(root):
+    write_parquet(root / "hf" / "owner" / "name" / "train.parquet", pictures(50, 6, 5))
+    write_parquet(root / "hf" / "owner" / "name" / "test.parquet", pictures(7, 6, 6))
+    with pytest.raises(ValueError, match=r"Expected hf:owner/name of shapes .*7, 1, 6, 5"):
+        load_task("hf:owner/name")
+
+
 def save_folder(folder: Path, rows: np.ndarray, kind: str = "png") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for i, x in enumerate(rows):
@@ -211,6 +232,9 @@ def test_grey_and_colour_together_are_colour(tmp_path):
 def test_bad_folders_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"Expected a folder of images, got .*nowhere"):
         load_task(f"folder:{tmp_path / 'nowhere'}")
+    with pytest.raises(ValueError, match="Expected folder:path, got no path"):
+        load_task("folder:")
+    (tmp_path / "a.png").mkdir()  # a folder of that name is no image
     with pytest.raises(ValueError, match=r"Expected images \(.*png.*\) in .*, got none"):
         load_task(f"folder:{tmp_path}")
     save_folder(tmp_path, pictures(12, 8, 8))
@@ -231,11 +255,6 @@ def test_a_folder_of_few_images_is_refused(tmp_path):
     save_folder(tmp_path, pictures(9, 8, 8))
     with pytest.raises(ValueError, match="Expected at least 10 images to split, got 9"):
         load_task(f"folder:{tmp_path}")
-
-
-def test_small_sets_are_not_cut_to_nothing():
-    with pytest.raises(ValueError, match="Expected more than 10000 training images, got 60"):
-        images.cut_train(pictures(60, 1, 2, 2), 5_000, 5_000)
 
 
 # Real data.
@@ -271,14 +290,6 @@ def test_real_sets(real_root, name, shape, sizes, mean):
     assert ("frechet_distance" in task.refuses) == small
     if mean is not None:
         assert float(task.test.double().mean()) == pytest.approx(mean, abs=0.001)
-
-
-def test_olivetti_has_everybody_in_every_split(real_root):
-    from dgmbench.benchmark.tasks.split import cut, stratified
-
-    labels = np.repeat(np.arange(40), 10)
-    for part, each in zip(cut(stratified(labels), [240, 40, 80, 40]), [6, 1, 2, 1], strict=True):
-        assert (np.bincount(labels[part], minlength=40) == each).all()
 
 
 def test_the_shipped_classifier_reads_mnist(real_root):

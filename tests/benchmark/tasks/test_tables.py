@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from dgmbench.benchmark.tasks import load_task, tables
-from dgmbench.benchmark.tasks.tables import from_root, prepare, resolution, table
+from dgmbench.benchmark.tasks.tables import prepare, resolution, table
 
 
 def test_splits_are_disjoint_and_standardised():
@@ -59,11 +59,11 @@ def test_unknown_and_textual_columns_are_named(root):
     (root / "tabular").mkdir()
     lines = "\n".join(f"M,{i},1,1,1,1,1,1,{i}" for i in range(30))
     (root / "tabular" / "abalone.csv.gz").write_bytes(gzip.compress(lines.encode()))
-    assert from_root("abalone", ["length", "rings"]).shape == (30, 2)
+    assert table("abalone", ["length", "rings"]).load().domain.shape == (2,)
     with pytest.raises(ValueError, match=r"column of abalone among sex, length, .* got 'weight'"):
-        table("abalone", ["length", "weight"])
+        table("abalone", ["length", "weight"]).load()
     with pytest.raises(ValueError, match="Expected numbers in column 'sex' of abalone, got text"):
-        table("abalone", ["sex"])
+        table("abalone", ["sex"]).load()
     with pytest.raises(ValueError, match="Expected abalone with SHA-256"):
         load_task("abalone")
 

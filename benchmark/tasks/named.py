@@ -1,0 +1,93 @@
+"""Every task that has a name, as an outline that costs nothing to make."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from functools import partial
+
+from . import binary_mnist
+from .binary import SETS, binary
+from .checkerboard import checkerboard
+from .curves import circles, moons, pinwheel, rings, swiss_roll, two_spirals
+from .digits import digits
+from .faces import frey_faces, olivetti
+from .highdim import gaussian, mixture, veegan_1200
+from .hmm import hmm
+from .hypergrid import hypergrid
+from .images import celeba_64, cifar10, cifar10_20k, fashion_mnist, mnist
+from .maf import maf
+from .mixtures import eight_gaussians, grid_25, ring_8, veegan_grid, veegan_ring
+from .outline import Outline
+from .sequences import jsb_chorales, tinyshakespeare
+from .shapes import banana, funnel, student_t
+from .stacked_mnist import stacked_mnist
+from .tables import table
+
+DIMENSIONS = (2, 16, 64, 256)
+EMBEDDED_TABLES = ("wine", "breast-cancer", "diabetes", "iris")
+ROOT_TABLES = ("abalone", "california-housing", "wine-quality", "adult")
+MAF_TABLES = ("power", "gas", "hepmass", "miniboone", "bsds300")
+
+TASKS: dict[str, Callable[[], Outline]] = {
+    # Known densities of the plane.
+    "ring-8": ring_8,
+    "grid-25": grid_25,
+    "veegan-ring": veegan_ring,
+    "veegan-grid": veegan_grid,
+    "8-gaussians": eight_gaussians,
+    "moons": moons,
+    "circles": circles,
+    "rings": rings,
+    "two-spirals": two_spirals,
+    "swiss-roll": swiss_roll,
+    "pinwheel": pinwheel,
+    "checkerboard": checkerboard,
+    "banana": banana,
+    "student-t": student_t,
+    # Known densities in more dimensions.
+    "funnel": funnel,
+    **{f"gaussian-{dim}": partial(gaussian, dim) for dim in DIMENSIONS},
+    **{f"mixture-{dim}": partial(mixture, dim) for dim in DIMENSIONS},
+    "veegan-1200": veegan_1200,
+    # Images.
+    "digits": digits,
+    "mnist": mnist,
+    "fashion-mnist": fashion_mnist,
+    "cifar10": cifar10,
+    "cifar10-20k": cifar10_20k,
+    "celeba-64": celeba_64,
+    "binary-mnist-static": binary_mnist.static,
+    "binary-mnist-dynamic": binary_mnist.dynamic,
+    "stacked-mnist": stacked_mnist,
+    "olivetti": olivetti,
+    "frey-faces": frey_faces,
+    # Tables, binary vectors.
+    **{name: partial(table, name) for name in (*EMBEDDED_TABLES, *ROOT_TABLES)},
+    **{name: partial(maf, name) for name in MAF_TABLES},
+    **{name: partial(binary, name) for name in SETS},
+    # Sequences.
+    "tinyshakespeare": tinyshakespeare,
+    "jsb-chorales": jsb_chorales,
+    "hmm-8": partial(hmm, 3, 4, 8),
+    "hmm-64": partial(hmm, 6, 8, 64),
+    # Rewards.
+    "hypergrid-8x8": partial(hypergrid, 2, 8),
+    "hypergrid-64x64": partial(hypergrid, 2, 64),
+    "hypergrid-8x8x8x8": partial(hypergrid, 4, 8),
+}
+
+
+def known_task(name: str) -> str:
+    """Returns the name if a task has it.
+
+    Raises:
+        ValueError: None has; the message names the nearest.
+    """
+    if name not in TASKS:
+        near = difflib.get_close_matches(name, TASKS, n=1, cutoff=0)[0]
+        raise ValueError(
+            f"Expected the name of a task, hf:owner/name or folder:path, got {name!r}; the "
+            f"nearest name is {near!r}."
+        )
+    return name
