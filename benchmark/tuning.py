@@ -7,6 +7,7 @@ a file beside the suite.
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import random
@@ -49,18 +50,26 @@ class Trial:
     model: ModelSpec
 
 
-def draws(space: Mapping[str, tuple[Any, ...]], trials: int, seed: int) -> list[dict[str, Any]]:
+def draws(
+    space: Mapping[str, tuple[Any, ...]],
+    trials: int,
+    seed: int,
+    defaults: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
     """Returns the defaults (an empty dict) and distinct random draws, `trials` at most.
 
     Args:
         space: Argument to the values that it may take.
         trials: Number of trials, the defaults counted.
         seed: Seed of the draws.
+        defaults: What the arguments are by default, so that no draw repeats them.
     """
     size = math.prod(len(values) for values in space.values())
     chooser = random.Random(seed)
     found: list[dict[str, Any]] = [{}]
-    seen: set[str] = set()
+    usual = {name: (defaults or {}).get(name) for name in space}
+    inside = all(usual[name] in values for name, values in space.items())
+    seen = {repr(usual)} if inside else set()
     while len(found) < trials and len(seen) < size:
         draw = {name: chooser.choice(values) for name, values in space.items()}
         if repr(draw) not in seen:
@@ -163,7 +172,9 @@ def _trials(suite: Suite, tasks: list[str], models: list[str], trials: int) -> l
             cell = Cell(suite.name, task_name, spec, 0, "cpu", choices_path(suite.name).parent)
             if admitted(cell, task):
                 continue
-            for draw in draws(suite.spaces[name], trials, seed=0):
+            signature = inspect.signature(spec.load()).parameters
+            defaults = {k: p.default for k, p in signature.items()} | dict(spec.arguments)
+            for draw in draws(suite.spaces[name], trials, 0, defaults):
                 arguments = {**spec.arguments, **draw}
                 work.append(Trial(suite.name, task_name, ModelSpec(name, spec.target, arguments)))
     return work

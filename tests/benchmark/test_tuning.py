@@ -25,6 +25,13 @@ def test_a_small_space_is_drawn_once():
     assert len(tuning.draws(SPACE, 16, seed=0)) == 1 + 6
 
 
+def test_no_draw_repeats_the_defaults():
+    found = tuning.draws(SPACE, 16, 0, {"a": 2, "b": "y", "c": 1})
+    assert {"a": 2, "b": "y"} not in found
+    assert len(found) == 1 + 5
+    assert len(tuning.draws(SPACE, 16, 0, {"a": 9, "b": "y"})) == 1 + 6
+
+
 def test_every_space_names_arguments_of_its_model():
     for suite in SUITES.values():
         for name, space in suite.spaces.items():
