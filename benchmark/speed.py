@@ -19,14 +19,14 @@ import pandas as pd
 import torch
 
 from .speed_cases import CASES, Case, Contender
-from .speed_report import Timing, draw, show
+from .speed_report import Timing, draw, show, write_markdown
 from .speed_worker import Answer, work
 
 TIMEOUT = 900.0
 
 
 def speed(out: Path, repeats: int = 3, cases: Sequence[str] | None = None) -> Path:
-    """Times the cases, prints the table, writes `speed.csv` and `speed.png`.
+    """Times the cases, prints the table, writes `speed.csv`, `speed.md` and `speed.png`.
 
     Args:
         out: Folder for the files; made if it is not there.
@@ -48,6 +48,7 @@ def speed(out: Path, repeats: int = 3, cases: Sequence[str] | None = None) -> Pa
     path = out / "speed.csv"
     pd.DataFrame([asdict(row) for rows in table for row in rows]).to_csv(path, index=False)
     show(table, rate)
+    write_markdown(table, rate, out / "speed.md")
     draw(table, out / "speed.png")
     return path
 
@@ -95,16 +96,22 @@ def judge(case: Case, rows: list[Timing]) -> None:
     aims: list[tuple[str, float, float]] = []  # what, the most that is aimed at, what came out
     if case.faster is not None and peers:
         most = min(seconds for seconds, _ in peers) / case.faster
-        aims.append((f"{case.faster:.3g}x fastest peer", most, ours.seconds))
+        aims.append((_aim(case.faster, "fastest peer"), most, ours.seconds))
     for seconds, peer in peers:
         if peer.aim is not None:
-            aims.append((f"{peer.aim:.3g}x {peer.name}", seconds / peer.aim, ours.seconds))
+            aims.append((_aim(peer.aim, peer.name), seconds / peer.aim, ours.seconds))
     if case.seconds is not None:
         aims.append((f"under {case.seconds:g} s", case.seconds, ours.seconds))
     if case.megabytes is not None:
         aims.append((f"under {case.megabytes:g} MB", case.megabytes, ours.megabytes))
     ours.aim = "; ".join(what for what, _, _ in aims)
     ours.missed = "; ".join(what for what, most, came in aims if not came <= most)
+
+
+def _aim(ratio: float, peer: str) -> str:
+    if ratio > 1:
+        return f"{ratio:.3g}x faster than {peer}"
+    return f"at most {1 / ratio:.3g}x {peer}" if ratio < 1 else f"no slower than {peer}"
 
 
 class Run:

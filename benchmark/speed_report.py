@@ -64,8 +64,7 @@ def show(table: list[list[Timing]], rate: float, console: Console | None = None)
     """
     printed = Table(
         title="Time of the metrics, from float32 features",
-        caption=f"Medians, {table[0][0].threads} threads. MB: peak memory beyond the features. "
-        f"Floor: matrix products and decompositions at {rate / 1e9:.0f} GFLOP/s in float64.",
+        caption=_caption(table, rate) + "; floor: the products and decompositions at that rate.",
     )
     for name in ("case", "contender"):
         printed.add_column(name)
@@ -78,6 +77,14 @@ def show(table: list[list[Timing]], rate: float, console: Console | None = None)
     # Without a terminal rich believes in 80 columns.
     wide = Console(width=None if sys.stdout.isatty() else 160)
     (console or wide).print(printed)
+
+
+def _caption(table: list[list[Timing]], rate: float) -> str:
+    threads = table[0][0].threads
+    return (
+        f"Medians, {threads} thread{'' if threads == 1 else 's'}. MB: peak memory beyond the "
+        f"features. A float64 matrix product runs at {rate / 1e9:.0f} GFLOP/s"
+    )
 
 
 def _cells(row: Timing, ours: Timing) -> Iterator[str]:
@@ -97,6 +104,39 @@ def _cells(row: Timing, ours: Timing) -> Iterator[str]:
         yield row.aim + (f" [red]missed: {row.missed}[/]" if row.missed else " [green]reached[/]")
 
 
+def write_markdown(table: list[list[Timing]], rate: float, path: Path) -> None:
+    """Writes a table for a README, a row per case: times, memory, aims.
+
+    Args:
+        table: For each case its contenders, ours first.
+        rate: Operations a second of a matrix product, for the caption.
+        path: The file.
+    """
+    lines = ["| case | dgmbench | peers, time / ours | aim | met |", "|---|---|---|---|---|"]
+    for ours, *peers in table:
+        others = "<br>".join(f"{peer.contender} {_measured(peer, ours)}" for peer in peers)
+        cells = (ours.case, _measured(ours), others, ours.aim, _met(ours))
+        lines.append(f"| {' | '.join(cells)} |")
+    path.write_text("\n".join([*lines, "", _caption(table, rate) + ".\n"]), encoding="utf-8")
+
+
+def _met(ours: Timing) -> str:
+    if not ours.missed:
+        return "yes" if ours.aim else ""
+    return "no" if ours.missed == ours.aim else f"all but: {ours.missed}"
+
+
+def _measured(row: Timing, ours: Timing | None = None) -> str:
+    if row.status != "ok":
+        return row.status
+    ratio = f", {row.seconds / ours.seconds:.3g}x" if ours and ours.status == "ok" else ""
+    return f"{_duration(row.seconds)} ({row.megabytes:.0f} MB){ratio}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1e3:.2g} ms" if seconds < 0.0995 else f"{seconds:.3g} s"
+
+
 def draw(table: list[list[Timing]], path: Path) -> None:
     """Writes a bar chart of time: dgmbench, its peers, and the floor of the matrix products.
 
@@ -110,7 +150,10 @@ def draw(table: list[list[Timing]], path: Path) -> None:
     axes.set_xscale("log")
     times = [t for rows in table for row in rows for t in (row.seconds, row.floor)]
     known = [t for t in times if math.isfinite(t)]
-    axes.set_xlim(min(known) / 2, max(known) * 10)  # names stand behind the bars
+    axes.set_xlim(min(known) / 2, max(known) * 20)  # names stand behind the bars
+    axes.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
+    axes.grid(axis="x", color="#e0e0e0", linewidth=0.6)
+    axes.set_axisbelow(True)
     place = 0
     for rows in table:
         _draw_case(axes, rows, place)
@@ -118,7 +161,7 @@ def draw(table: list[list[Timing]], path: Path) -> None:
     axes.vlines([], 0, 0, colors="black", label="floor: the matrix products alone")
     axes.set_ylim(place - 0.5, -1)
     axes.set_yticks([])
-    axes.set_xlabel("seconds, logarithmic (median of a call)")
+    axes.set_xlabel("seconds (median of a call), logarithmic")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
     figure.savefig(path, dpi=150)
@@ -132,10 +175,9 @@ def _draw_case(axes: Axes, rows: list[Timing], top: int) -> None:
         known = math.isfinite(row.seconds)
         if known:
             axes.barh(top + i, row.seconds, color=PEER if i else OURS)
-        label = (
-            f"{row.contender}, {row.seconds:.3g} s" if known else f"{row.contender}: {row.status}"
-        )
+        ratio = f", {row.seconds / rows[0].seconds:.3g}x" if i and known else ""
+        text = f"{_duration(row.seconds)}{ratio}" if known else row.status
         end = max(row.seconds, rows[0].floor) if known else left
-        text = axes.annotate(f"  {label}", (end, top + i), va="center", fontsize=8)
-        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+        label = f"  {row.contender}: {text}"
+        axes.annotate(label, (end, top + i), va="center", fontsize=8)
     axes.vlines(rows[0].floor, top - 0.5, top + len(rows) - 0.5, colors="black")

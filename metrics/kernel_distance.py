@@ -13,6 +13,7 @@ T_pqr = sum_j v_jp v_jq v_jr.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +22,12 @@ from torch import Tensor
 
 from .checks import as_pair
 from .estimate import Estimate, TwoSampleMetric
-from .moments import centre
-from .order import content_order, shuffled_order
+from .linalg import own_products
+from .order import shuffled_order
 from .pairwise import PairMeans, pair_means, tile_size, tiles
+from .thinning import order_along
 
+_SINGLE_TILE = 2048  # points a side whose products in single precision are held at once
 _PAIRED_POINTS = 1024  # points that the second-order part of the variance is estimated from
 
 
@@ -154,14 +157,13 @@ def _over_subsets(
             f"Expected at least 1 subset of 2 to {least} points, got {subsets} subsets of {size}."
         )
     generator = torch.Generator().manual_seed(seed)
-    u, v = _lift(x[content_order(x)]), _lift(y[content_order(y)])
-    middle = (centre(u) + centre(v)) / 2 if single else torch.zeros_like(u[0])
-    sides = _Factor.of(u, middle, single), _Factor.of(v, middle, single)
+    middle = (x.mean(dim=0) + y.mean(dim=0)) / 2 if single else None
+    sides = _Factor.of(x, middle), _Factor.of(y, middle)
     drawn = [_subset_value(*sides, size, generator) for _ in range(subsets)]
     values = torch.tensor(drawn, dtype=torch.float64)
     share = size / least
     if share > 0.5 or subsets < 2:  # too few subsets, or too alike, to tell a variance
-        stderr = _means(u, v).stderr()
+        stderr = _means(_lift(x), _lift(y)).stderr()
     else:
         stderr = math.sqrt(float(values.var()) * (share / (1 - share) + 1 / subsets))
     return Estimate(float(values.mean()), stderr, len(x), f"{subsets} subsets of {size} points.")
@@ -169,19 +171,31 @@ def _over_subsets(
 
 @dataclass(frozen=True)
 class _Factor:
-    """Rows u - c and offsets c.u - c.c / 2: u.v = (u - c).(v - c) + both offsets."""
+    """Rows whose inner products, plus the offsets of both rows, are x.y / D + 1.
+
+    Attributes:
+        rows: U; in single precision (x - c) / sqrt(D) with the middle c of all points.
+        offset: None; in single precision (x.c - c.c / 2) / D + 1 / 2.
+        order: Indices that sort the rows by content.
+    """
 
     rows: Tensor
-    offset: Tensor
+    offset: Tensor | None
+    order: Tensor
 
     @classmethod
-    def of(cls, u: Tensor, middle: Tensor, single: bool) -> _Factor:
-        rows = (u - middle).to(torch.float32) if single else u
-        return cls(rows, u @ middle - middle @ middle / 2)
+    def of(cls, x: Tensor, c: Tensor | None) -> _Factor:
+        if c is None:
+            return cls(_lift(x), None, order_along(x))
+        d = x.shape[1]
+        rows = [((part - c) / math.sqrt(d)).to(torch.float32) for part in x.split(256)]
+        return cls(torch.cat(rows), (x @ c - c @ c / 2) / d + 0.5, order_along(x))
 
     def some(self, n: int, generator: torch.Generator) -> _Factor:
         drawn = torch.randperm(len(self.rows), generator=generator)[:n].to(self.rows.device)
-        return _Factor(self.rows[drawn], self.offset[drawn])
+        drawn = self.order[drawn]
+        offset = None if self.offset is None else self.offset[drawn]
+        return _Factor(self.rows[drawn], offset, drawn)
 
 
 def _subset_value(x: _Factor, y: _Factor, size: int, generator: torch.Generator) -> float:
@@ -192,15 +206,34 @@ def _subset_value(x: _Factor, y: _Factor, size: int, generator: torch.Generator)
 
 def _pair_total(a: _Factor, b: _Factor) -> float:
     """Sum of (u_i.v_j)^3 over all pairs, those of a point with itself left out where a is b."""
-    total = 0.0
-    for rows, columns in tiles(len(a.rows), len(b.rows), tile_size(a.rows)):
+    total, step = 0.0, tile_size(a.rows) if a.offset is None else _SINGLE_TILE
+    for rows, columns in tiles(len(a.rows), len(b.rows), step):
         if a is b and columns.start < rows.start:
             continue
-        inner = a.rows[rows] @ b.rows[columns].mT
-        if inner.dtype == torch.float32:
-            inner = inner.to(torch.float64).add_(a.offset[rows, None]).add_(b.offset[columns])
-        if a is b and columns.start == rows.start:
-            inner.fill_diagonal_(0)
-        cubes = float(torch.dot(inner.square().reshape(-1), inner.reshape(-1)))
-        total += cubes * (2 if a is b and columns.start > rows.start else 1)
+        own = a is b and columns.start == rows.start
+        cubes = sum(_cube_total(part) for part in _inner_products(a, b, rows, columns, own))
+        total += cubes * (2 if a is b and not own else 1)
     return total
+
+
+def _inner_products(
+    a: _Factor, b: _Factor, rows: slice, columns: slice, own: bool
+) -> Iterator[Tensor]:
+    """A tile of u.v in double precision, some rows at a time; 0 for a point with itself."""
+    left, right = a.rows[rows], b.rows[columns]
+    if a.offset is None or b.offset is None:
+        inner = left @ right.mT
+        yield inner.fill_diagonal_(0) if own else inner
+        return
+    inner = own_products(left) if own else left @ right.mT
+    strip = 128 if inner.device.type == "cpu" else len(inner)  # stays in cache
+    for i in range(0, len(inner), strip):
+        part = inner[i : i + strip].to(torch.float64).add_(b.offset[columns])
+        part.add_(a.offset[rows][i : i + strip, None])
+        if own:
+            part[:, i : i + strip].fill_diagonal_(0)
+        yield part
+
+
+def _cube_total(inner: Tensor) -> float:
+    return float(torch.dot(inner.square().reshape(-1), inner.reshape(-1)))

@@ -12,11 +12,15 @@ so that an offset far from zero costs no digits.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from .linalg import gram
+
+_ROWS, _NUMBERS = 1024, 2**17  # the least that is centred at a time: stays in cache if it can
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,23 @@ class Moments:
 
 
 def moments(x: Tensor) -> Moments:
-    """Returns the moments of float64 rows, shape `(N, D)`."""
-    mean, rows = centred_rows(x)
-    return Moments(len(x), mean, scatter_matrix(rows))
+    """Returns the moments of float64 rows, shape `(N, D)`; takes O(D^2) memory beyond them."""
+    x, n = x.detach(), len(x)
+    if n == 0:
+        return Moments(0, x.new_zeros(x.shape[1]), x.new_zeros(x.shape[1], x.shape[1]))
+    mean = x.mean(dim=0)
+    rest = torch.zeros_like(mean)  # what rounding left of the sum
+
+    def centred() -> Iterator[Tensor]:
+        blocks = x.split(max(_ROWS, _NUMBERS // x.shape[1]))
+        memory = torch.empty_like(blocks[0])
+        for block in blocks:
+            rows = torch.sub(block, mean, out=memory[: len(block)])
+            rest.add_(rows.sum(dim=0))
+            yield rows
+
+    scatter = gram(centred())
+    return Moments(n, mean + rest / n, scatter.addr_(rest, rest, alpha=-1 / n))
 
 
 def unpack(rows: Sequence[Tensor] | Tensor) -> Moments:
@@ -94,16 +112,3 @@ def centred_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     rows = x - first
     rest = rows.mean(dim=0)
     return first + rest, rows.sub_(rest)
-
-
-def scatter_matrix(x: Tensor) -> Tensor:
-    """Returns X^T X of rows `(N, D)`; computes only the upper blocks, for they repeat below."""
-    d, step = x.shape[1], 128
-    if d <= 2 * step:
-        return x.mT @ x
-    out = x.new_empty(d, d)
-    for i in range(0, d, step):
-        block = x[:, i : i + step].mT @ x[:, i:]  # (step, D - i)
-        out[i : i + step, i:] = block
-        out[i:, i : i + step] = block.mT
-    return out

@@ -4,15 +4,12 @@ Friedman & Dieng, The Vendi Score, TMLR 2023, arXiv:2210.02410, eq. 2, and of an
 & Dieng, Cousins of the Vendi Score, AISTATS 2024, arXiv:2310.12952. With a kernel k(x, x) = 1 and
 the eigenvalues l_1..l_n of K / n:
 
-    VS_q = (sum_i l_i^q)^{1 / (1 - q)},    VS_1 = exp(-sum_i l_i log l_i),    VS_inf = 1 / max_i
-    l_i.
+    VS_q = (sum_i l_i^q)^{1 / (1 - q)},  VS_1 = exp(-sum_i l_i log l_i),  VS_inf = 1 / max_i l_i.
 
-The non-zero eigenvalues of F F' / n are those of F' F / n, so the smaller of the two Gram
-matrices is
-decomposed: K itself is never formed for the cosine kernel in d < n dimensions. The RBF kernel
-    comes as a
-pivoted Cholesky factor F, exact to 1e-12 of its trace, whose rank is small for points of the
-plane.
+The non-zero eigenvalues of F F' / n are those of F' F / n, so the smaller of the two Gram matrices
+is decomposed: K itself is never formed for the cosine kernel in d < n dimensions. The RBF kernel
+comes as a pivoted Cholesky factor F, exact to 1e-12 of its trace, whose rank is small for points
+of the plane.
 """
 
 from __future__ import annotations
@@ -20,13 +17,14 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .checks import as_points
 from .estimate import Estimate, EstimatedMetric
+from .linalg import eigenvalues, gram, spectrum
 from .order import shuffled_order
+from .thinning import thinned
 
 Kernel = Literal["cosine", "rbf"]
 
@@ -50,8 +48,10 @@ def vendi_score(
             judged by the same kernel; not used otherwise.
 
     Returns:
-        A number from 1 (all alike) to N. The delta-method standard error leaves out the second
-        order: it is small when the score is far below N. NaN at q = 0. Time is O(N D min(N, D)).
+        A number from 1 (all alike) to N. The delta-method standard error comes from 256 to
+        1,024 points where there are more (`thinning`: it is off by 2 % to 4 %) and leaves out the
+        second order: it is small when the score is far below N. NaN at q = 0. Time is
+        O(N D min(N, D)).
 
     Raises:
         ValueError: See `checks.as_points`; q < 0, a row of zeros under the cosine kernel, an
@@ -61,48 +61,38 @@ def vendi_score(
         raise ValueError(f"Expected an order q >= 0, got {q}.")
     x = as_points("samples", samples)
     factor = _factor(x, kernel, _width(x, kernel, bandwidth, reference))
-    values, vectors = _spectrum(factor)
+    values, squares = _spectrum(factor, thinned(x, min(factor.shape)))
     score = _score(values, q)
-    influence = score * (_squared_coordinates(factor, values, vectors) @ _slope(values, q))
+    influence = score * (squares @ _slope(values, q))
     stderr = float(influence.std()) / math.sqrt(len(factor)) if q > 0 else math.nan
     return Estimate(score, stderr, len(factor))
 
 
-def _spectrum(factor: Tensor) -> tuple[Tensor, Tensor]:
-    """Non-zero eigenvalues, increasing, and eigenvectors of the smaller of F'F / n and FF' / n."""
-    n, rank = factor.shape
-    gram = (factor.T @ factor if rank <= n else factor @ factor.T) / n
-    values, vectors = torch.linalg.eigh(gram)
-    kept = _nonzero(values)
-    return values[kept], vectors[:, kept]
+def _spectrum(factor: Tensor, some: Tensor) -> tuple[Tensor, Tensor]:
+    """Non-zero eigenvalues of F'F / n, and squares of some rows' coordinates along its axes.
 
-
-def _eigenvalues(factor: Tensor) -> Tensor:
-    """The eigenvalues of `_spectrum` alone."""
+    The derivative of tr f(F'F / n) in the direction of a row v is v' f'(.) v less a constant. Of
+    an eigenvector u of FF' / n the coordinates of the rows are sqrt(n l) u.
+    """
     n, rank = factor.shape
-    if (
-        factor.device.type == "cpu"
-    ):  # OpenBLAS: the MKL in torch takes twice as long on AMD processors
-        rows = factor.numpy()
-        gram = (rows.T @ rows if rank <= n else rows @ rows.T) / n
-        values = torch.from_numpy(np.linalg.eigvalsh(gram))
+    if rank <= n:
+        values, along = spectrum(_gram(factor), factor[some])
+        squares = along.square()
     else:
-        values = torch.linalg.eigvalsh((factor.T @ factor if rank <= n else factor @ factor.T) / n)
-    return values[_nonzero(values)]
+        values, along = spectrum(_gram(factor), torch.eye(n).to(factor)[some])
+        squares = along.square() * values * n
+    kept = _nonzero(values)
+    return values[kept], squares[:, kept]
+
+
+def _gram(factor: Tensor) -> Tensor:
+    """The smaller of F'F / n and FF' / n."""
+    n, rank = factor.shape
+    return gram([factor if rank <= n else factor.mT]).div_(n)
 
 
 def _nonzero(values: Tensor) -> Tensor:
     return values > values[-1] * len(values) * torch.finfo(values.dtype).eps
-
-
-def _squared_coordinates(factor: Tensor, values: Tensor, vectors: Tensor) -> Tensor:
-    """Squares of each row's coordinates along the eigenvectors of F'F / n, shape `(N, rank)`.
-
-    The derivative of tr f(F'F / n) in the direction of a row v is v' f'(.) v less a constant.
-    """
-    if len(vectors) == factor.shape[1]:
-        return (factor @ vectors).square()
-    return vectors.square() * values * len(vectors)  # of the eigenvectors u of FF' / n: n l u^2
 
 
 def _score(values: Tensor, q: float) -> float:
@@ -226,10 +216,11 @@ class VendiScore(EstimatedMetric):
             self.reference.append(reference)
 
     def compute(self) -> Tensor:
-        """Returns the score alone: without the eigenvectors it takes a third of the time."""
+        """Returns the score alone, without the work for its standard error."""
         samples = as_points("samples", self.rows("samples"))
         width = _width(samples, self.kernel, self.bandwidth, self._reference())
-        values = _eigenvalues(_factor(samples, self.kernel, width))
+        values = eigenvalues(_gram(_factor(samples, self.kernel, width)))
+        values = values[_nonzero(values)]
         return self._scalar(Estimate(_score(values, self.q), math.nan, len(samples)))
 
     def _estimate(self) -> Estimate:

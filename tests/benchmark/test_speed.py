@@ -10,7 +10,7 @@ from operator import matmul
 import pytest
 from dgmbench.benchmark import speed, speed_cases, speed_peers, speed_worker
 from dgmbench.benchmark.speed_cases import CASES, Case, Contender
-from dgmbench.benchmark.speed_report import Timing, draw, show
+from dgmbench.benchmark.speed_report import Timing, draw, show, write_markdown
 from rich.console import Console
 
 FRECHET = CASES["frechet-10k-64"]
@@ -61,9 +61,10 @@ def test_aims_are_judged_on_our_row_only(run):
     assert all(row["aim"] == "" for row in rows[1:])
 
 
-def test_the_chart_is_a_picture(run):
+def test_the_chart_is_a_picture_and_the_table_is_markdown(run):
     path, _ = run
     assert path.with_name("speed.png").read_bytes().startswith(b"\x89PNG")
+    assert "| frechet-10k-64 |" in path.with_name("speed.md").read_text()
 
 
 def timings(*seconds: float) -> list[Timing]:
@@ -75,13 +76,39 @@ def test_ratios_are_to_the_fastest_peer():
     case = Case("case", 2, 2, matmul, peers, lambda n, d: 1.0, faster=3)
     rows = timings(1.0, 9.0, 3.5)
     speed.judge(case, rows)
-    assert rows[0].aim == "3x fastest peer; 0.4x b" and rows[0].missed == ""
+    assert rows[0].aim == "3x faster than fastest peer; at most 2.5x b"
+    assert rows[0].missed == ""
     rows = timings(1.5, 9.0, 3.5)
     speed.judge(case, rows)
-    assert rows[0].missed == "3x fastest peer"
+    assert rows[0].missed == "3x faster than fastest peer"
     rows = timings(10.0, 9.0, 3.5)
     speed.judge(case, rows)
-    assert rows[0].missed == "3x fastest peer; 0.4x b"
+    assert rows[0].missed == rows[0].aim
+
+
+def test_an_aim_of_one_is_no_slower():
+    case = Case("case", 2, 2, matmul, (Contender("a", matmul),), lambda n, d: 1.0, faster=1)
+    rows = timings(1.0, 1.5)
+    speed.judge(case, rows)
+    assert rows[0].aim == "no slower than fastest peer" and rows[0].missed == ""
+
+
+def test_the_markdown_table_has_a_row_a_case(tmp_path):
+    ours, fast, absent = timings(0.05, 1.0, float("nan"))
+    ours.megabytes, fast.megabytes, absent.status = 12.3, 4.0, "not installed"
+    ours.aim, ours.missed = "3x faster than c1; under 1 MB", "under 1 MB"
+    write_markdown([[ours, fast, absent], timings(2.0)], 5e10, tmp_path / "speed.md")
+    lines = (tmp_path / "speed.md").read_text().splitlines()
+    assert lines[2] == (
+        "| case | 50 ms (12 MB) | c1 1 s (4 MB), 20x<br>c2 not installed "
+        "| 3x faster than c1; under 1 MB | all but: under 1 MB |"
+    )
+    ours.missed = ours.aim
+    write_markdown([[ours]], 5e10, tmp_path / "missed.md")
+    assert (tmp_path / "missed.md").read_text().splitlines()[2].endswith("| no |")
+    assert lines[3] == "| case | 2 s (nan MB) |  |  |  |"
+    assert len({line.count("|") for line in lines[:4]}) == 1
+    assert "50 GFLOP/s" in lines[5]
 
 
 def test_peers_that_are_not_there_set_no_aim():

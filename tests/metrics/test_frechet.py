@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from dgmbench.metrics import frechet
 from dgmbench.metrics.frechet import FrechetDistance, frechet_distance, frechet_distance_infinity
 from dgmbench.metrics.jackknife import block_jackknife
 from dgmbench.metrics.moments import moments
@@ -98,6 +99,24 @@ def test_ill_conditioned_covariances(generator):
     assert estimate.value == pytest.approx(4 * float(scales.square().sum()), rel=1e-12)
 
 
+@pytest.mark.parametrize("digits", [1, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("crossed", [False, True])
+def test_every_way_is_exact_for_its_condition(generator, digits, crossed):
+    # Standard deviations that fall by so many digits along axes of no meaning; the nuclear norm
+    # from orthogonal factors of the points. Squaring loses up to 1e-8 of the traces here.
+    n, d = 90, 60
+    axes = torch.linalg.qr(normal(d, d, generator))[0]
+    scales = torch.logspace(0, -digits, d).double()
+    x = (normal(n, d, generator) * scales) @ axes.T
+    y = (normal(n, d, generator) * (scales.flip(0) if crossed else scales)) @ axes.T
+    a, b = x - x.mean(dim=0), y - y.mean(dim=0)
+    overlap = torch.linalg.svdvals(torch.linalg.qr(a)[1] @ torch.linalg.qr(b)[1].T).sum()
+    traces = float(a.square().sum() + b.square().sum()) / (n - 1)
+    shift = float((x.mean(dim=0) - y.mean(dim=0)).square().sum())
+    expected = shift + traces - 2 * float(overlap) / (n - 1)
+    assert frechet_distance(x, y).value == pytest.approx(expected, abs=1e-12 * traces)
+
+
 def test_rotations_zero_columns_and_scale(generator):
     x, y = normal(60, 5, generator), normal(50, 5, generator) * 2
     value = frechet_distance(x, y).value
@@ -132,6 +151,29 @@ def test_the_standard_error_of_the_exact_way_is_that_of_the_fast_way(generator):
     assert frechet_distance(*doubled).stderr == pytest.approx(
         frechet_distance(x, y).stderr, rel=1e-5
     )
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(700, 900, 450), (420, 500, 450), (410, 800, 820)])
+def test_the_standard_error_in_many_dimensions_is_that_of_the_exact_way(generator, n, m, d):
+    # The eigenvectors are never formed there, and points are turned in single precision.
+    x, y = normal(n, d, generator) * torch.logspace(0, -2, d), normal(m, d, generator)
+    found = frechet._estimate(
+        frechet.point_side(x), frechet.point_side(y), lambda: pytest.fail("not needed")
+    )
+    sides = frechet.exact_side(x), frechet.exact_side(y)
+    _, of_x, of_y = frechet._safe_polar(*sides)
+    shift = sides[0].mean - sides[1].mean
+    variance = frechet._variance(sides[0], shift, of_x) / n
+    variance += frechet._variance(sides[1], -shift, of_y) / m
+    assert found.stderr == pytest.approx(math.sqrt(variance), rel=1e-5)
+
+
+def test_some_of_many_points_give_the_standard_error(generator):
+    x, y = normal(8000, 4, generator), normal(6000, 4, generator) * 1.3 + 0.2
+    some = frechet_distance(x, y).stderr
+    every = block_jackknife(lambda a, b: frechet_distance(a, b).value, x, y, blocks=150)
+    assert some == pytest.approx(every, rel=0.15)
+    assert frechet_distance(x.flip(0), y.roll(7, 0)).stderr == pytest.approx(some, rel=1e-9)
 
 
 def test_notes_tell_bias_and_rank(generator):

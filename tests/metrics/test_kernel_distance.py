@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 import torch
@@ -83,6 +84,26 @@ def test_single_precision_loses_little_at_an_offset(sides):
     single = kernel_distance(x, y, subsets=5, subset_size=20).value
     double = kernel_distance(x.double(), y.double(), subsets=5, subset_size=20).value
     assert single == pytest.approx(double, rel=1e-6)
+
+
+def test_single_precision_is_far_below_the_standard_error():
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(1200, 300, generator=generator) + 3 for _ in range(2))  # P = Q
+    single = kernel_distance(x, y, subsets=5, subset_size=300)
+    double = kernel_distance(x.double(), y.double(), subsets=5, subset_size=300)
+    assert abs(single.value - double.value) < 1e-3 * double.stderr
+    assert single.value != double.value
+
+
+@pytest.mark.parametrize("step", [7, 20, 64])
+def test_tiles_in_single_precision_add_up(sides, step, monkeypatch):
+    # The package gives its module's name to the function.
+    monkeypatch.setattr(sys.modules[kernel_distance.__module__], "_SINGLE_TILE", step)
+    x, y = (torch.cat([side] * 60, dim=1).float() for side in sides)
+    x, y = x[:20], y[:20]
+    estimate = kernel_distance(x, y, subsets=2, subset_size=20)
+    expected = by_the_definition(x.double(), y.double())
+    assert estimate.value == pytest.approx(expected, rel=1e-5)
 
 
 def test_subsets_that_cannot_be_drawn(sides):

@@ -2,7 +2,9 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.vendi import VendiScore, vendi_score
+from dgmbench.metrics.jackknife import block_jackknife
+from dgmbench.metrics.thinning import thinned
+from dgmbench.metrics.vendi import VendiScore, _slope, vendi_score
 
 
 def points(n, d, seed=0):
@@ -98,6 +100,26 @@ def test_both_gram_matrices_give_one_error():
     x = points(30, 29)
     wide = torch.cat([x, torch.zeros(30, 10)], dim=1)
     assert vendi_score(wide).stderr == pytest.approx(vendi_score(x).stderr, rel=1e-10)
+
+
+@pytest.mark.parametrize(("n", "d"), [(900, 450), (450, 900)])
+@pytest.mark.parametrize("q", [0.5, 1.0, math.inf])
+def test_errors_in_many_dimensions_are_those_of_the_eigenvectors(n, d, q):
+    x = points(n, d) + 0.5
+    rows = (x / x.norm(dim=1, keepdim=True))[thinned(x, min(n, d))]
+    values, axes = torch.linalg.eigh(x.T @ (x / x.square().sum(dim=1, keepdim=True)) / n)
+    kept = values > 1e-13
+    along = (rows @ axes[:, kept]).square()
+    influence = vendi_score(x, q).value * (along @ _slope(values[kept], q))
+    expected = float(influence.std()) / math.sqrt(n)
+    assert vendi_score(x, q).stderr == pytest.approx(expected, rel=1e-4)
+
+
+def test_some_of_many_points_give_the_error():
+    x = points(8000, 4) + 0.5
+    jackknife = block_jackknife(lambda a: vendi_score(a).value, x, blocks=400)
+    assert vendi_score(x).stderr == pytest.approx(jackknife, rel=0.15)
+    assert vendi_score(x.flip(0)).stderr == pytest.approx(vendi_score(x).stderr, rel=1e-9)
 
 
 def test_errors_say_what_came():

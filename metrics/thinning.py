@@ -1,0 +1,38 @@
+"""Some of many rows: for a standard error, of which one digit or two matter."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_LEAST, _MOST, _NUMBERS = 256, 1024, 2**18
+
+
+def thinned(x: Tensor, width: int | None = None) -> Tensor:
+    """Returns the indices of all rows where they are few, else of some of them.
+
+    These are evenly spaced along some direction, so that the choice depends on the content of the
+    rows and not on their order. They number 2^18 / width, within 256 and 1,024: a standard error
+    from k normal quantities is off by 1 / sqrt(2 k), that is by 2 % to 4 %.
+
+    Args:
+        x: Float64 rows, shape `(N, D)`.
+        width: What the cost of a row grows with; D by default.
+    """
+    n, d = x.shape
+    kept = min(max(_NUMBERS // (width or d), _LEAST), _MOST)
+    if n <= kept:
+        return torch.arange(n, device=x.device)
+    return order_along(x)[torch.arange(kept, device=x.device) * n // kept]
+
+
+def order_along(x: Tensor) -> Tensor:
+    """Returns the indices that sort float64 rows, shape `(N, D)`, along a direction of no meaning.
+
+    A cheap order of content: equal rows stand together, and hardly ever do others tie.
+    """
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.randn(x.shape[1], generator=generator, dtype=torch.float64).to(x.device)
+    step = max(1, 2**16 // x.shape[1])  # stays in cache
+    # Not by a matrix product, in which the rounding of a row depends on where it stands.
+    return torch.cat([(rows * direction).sum(dim=1) for rows in x.split(step)]).argsort()
