@@ -132,8 +132,8 @@ def fetch(
     from .tasks import fetch as bring
 
     for task in tasks:
-        for path in bring(task) or ["nothing to bring"]:
-            print(f"{task}: {path}")
+        found = bring(task)
+        print(f"{task}: {', '.join(map(str, found)) or 'nothing to bring'}")
 
 
 @app.command()

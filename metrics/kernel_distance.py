@@ -22,7 +22,7 @@ from torch import Tensor
 
 from .checks import as_pair
 from .estimate import Estimate, TwoSampleMetric
-from .linalg import own_products
+from .linalg import inner_products
 from .order import shuffled_order
 from .pairwise import PairMeans, pair_means, tile_size, tiles
 from .thinning import order_along
@@ -225,8 +225,9 @@ def _inner_products(
         inner = left @ right.mT
         yield inner.fill_diagonal_(0) if own else inner
         return
-    inner = own_products(left) if own else left @ right.mT
-    strip = 128 if inner.device.type == "cpu" else len(inner)  # stays in cache
+    inner = inner_products(left, left if own else right)
+    # On a CPU few numbers at a time: they stay in cache, and torch wakes no threads for them.
+    strip = max(1, 2**15 // len(right)) if inner.device.type == "cpu" else len(inner)
     for i in range(0, len(inner), strip):
         part = inner[i : i + strip].to(torch.float64).add_(b.offset[columns])
         part.add_(a.offset[rows][i : i + strip, None])

@@ -48,13 +48,13 @@ def gram(blocks: Iterable[Tensor]) -> Tensor:
     return _mirrored(torch.from_numpy(upper.T))
 
 
-def own_products(x: Tensor) -> Tensor:
-    """Returns X X^T of rows, shape `(N, N)`, in their precision."""
+def inner_products(x: Tensor, y: Tensor) -> Tensor:
+    """Returns X Y^T of rows, shape `(N, M)`, in their precision; by half of the work if x is y."""
     if x.device.type != "cpu":
-        return x @ x.mT
-    rows = _array(x)
-    with _threads(many=x.numel() * len(x) >= _LARGE_PRODUCT):
-        return torch.from_numpy(rows @ rows.T)
+        return x @ y.mT
+    left, right = _array(x), _array(y)
+    with _threads(many=x.numel() * len(y) >= _LARGE_PRODUCT):
+        return torch.from_numpy(left @ right.T)
 
 
 def _mirrored(lower: Tensor, step: int = 256) -> Tensor:

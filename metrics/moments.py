@@ -14,7 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,19 +72,22 @@ def moments(x: Tensor) -> Moments:
     x, n = x.detach(), len(x)
     if n == 0:
         return Moments(0, x.new_zeros(x.shape[1]), x.new_zeros(x.shape[1], x.shape[1]))
-    mean = x.mean(dim=0)
-    rest = torch.zeros_like(mean)  # what rounding left of the sum
+    # On a CPU by NumPy: torch's threads would still spin when those of the products start.
+    on_cpu = x.device.type == "cpu"
+    rows: Any = x.numpy() if on_cpu else x
+    subtract: Any = np.subtract if on_cpu else torch.sub
+    step = max(_ROWS, _NUMBERS // x.shape[1])
+    mean, memory = rows.mean(0), rows[:step] + 0
+    rest = mean * 0  # what rounding left of the sum
 
     def centred() -> Iterator[Tensor]:
-        blocks = x.split(max(_ROWS, _NUMBERS // x.shape[1]))
-        memory = torch.empty_like(blocks[0])
-        for block in blocks:
-            rows = torch.sub(block, mean, out=memory[: len(block)])
-            rest.add_(rows.sum(dim=0))
-            yield rows
+        for i in range(0, n, step):
+            block = subtract(rows[i : i + step], mean, out=memory[: n - i])
+            rest[:] += block.sum(0)
+            yield torch.as_tensor(block)
 
-    scatter = gram(centred())
-    return Moments(n, mean + rest / n, scatter.addr_(rest, rest, alpha=-1 / n))
+    scatter, left = gram(centred()), torch.as_tensor(rest)
+    return Moments(n, torch.as_tensor(mean + rest / n), scatter.addr_(left, left, alpha=-1 / n))
 
 
 def unpack(rows: Sequence[Tensor] | Tensor) -> Moments:

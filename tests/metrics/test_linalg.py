@@ -6,8 +6,8 @@ from dgmbench.metrics.linalg import (
     cholesky,
     eigenvalues,
     gram,
+    inner_products,
     inverse_trace,
-    own_products,
     spectrum,
     triangular_product,
 )
@@ -60,10 +60,11 @@ def test_large_products_take_the_threads_of_torch_and_give_them_back(d, threads)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_own_products_keep_the_precision(dtype):
-    x = normal(20, 30).to(dtype)
-    assert own_products(x).dtype == dtype
-    assert torch.allclose(own_products(x), x @ x.T, rtol=1e-5)
+def test_inner_products_keep_the_precision(dtype):
+    x, y = normal(20, 30).to(dtype), normal(10, 30, seed=1).to(dtype)
+    assert inner_products(x, y).dtype == dtype
+    assert torch.allclose(inner_products(x, y), x @ y.T, rtol=1e-4, atol=1e-5)
+    assert torch.allclose(inner_products(x, x), x @ x.T, rtol=1e-4, atol=1e-5)
 
 
 def test_triangular_products_are_products():
