@@ -15,6 +15,7 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
@@ -69,8 +70,8 @@ def distances_to_train(
     """
     x, y = as_pair(samples, reference)
     t = as_pair(samples, train)[1]
-    near, usual = (nearest_neighbours(v, t)[0][:, 0].cpu().numpy() for v in (x, y))
-    return near, usual
+    distance = nearest_neighbours(torch.cat([x, y]), t)[0][:, 0].cpu().numpy()
+    return distance[: len(x)], distance[len(x) :]
 
 
 def _median(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -21,7 +21,8 @@ from torch import Tensor
 # Distances that agree to this relative difference are tied: float64 sums of squares of one value
 # differ by less when the order of their terms changes, distinct distances by more.
 TIE = 1e-12
-_BLOCK = 2**22  # entries of a block of the distance matrix
+_BLOCK = 2**22  # entries of a block of the distance matrix,
+_LEAST_ROWS = 128  # which has so many rows at least: a product of fewer takes twice the time
 _GROUP = 16  # columns whose minimum stands for them in the first bound on the k-th distance
 
 
@@ -43,18 +44,27 @@ class _Screen:
         scale = max(float(torch.stack(ends).amax()), torch.finfo(x.dtype).tiny)
         dtype = _screen_dtype(x)
         c = (x.shape[1] + 16) * torch.finfo(dtype).eps
-        a = (x - center).div_(scale).to(dtype)
-        b = a if y is x else (y - center).div_(scale).to(dtype)
+        a = _scaled(x, center, scale, dtype)
+        b = a if y is x else _scaled(y, center, scale, dtype)
         a2, b2 = ((1 - c) * v.square().sum(dim=1) for v in (a, b))
         return cls(a, b, a2, b2, c, scale)
 
     def rows(self, size: int) -> Iterator[slice]:
-        step = max(1, size // max(len(self.y), 1))
+        step = max(_LEAST_ROWS, size // max(len(self.y), 1))
         return (slice(i, min(i + step, len(self.x))) for i in range(0, len(self.x), step))
 
     def lower(self, rows: slice) -> Tensor:
         """Lower bounds on ||x_i - y_j||^2 / scale^2 of a block of rows, shape `(B, M)`."""
         return torch.addmm(self.y2, self.x[rows], self.y.T, alpha=-2).add_(self.x2[rows, None])
+
+
+def _scaled(x: Tensor, center: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
+    """Returns (x - center) / scale in `dtype`, without another float64 copy of all rows."""
+    out = torch.empty_like(x, dtype=dtype)
+    step = max(1, 2**18 // x.shape[1])
+    for rows in range(0, len(x), step):
+        out[rows : rows + step] = (x[rows : rows + step] - center).div_(scale)
+    return out
 
 
 def _screen_dtype(x: Tensor) -> torch.dtype:

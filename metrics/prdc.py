@@ -98,13 +98,15 @@ def _halves(
 
 def _decay(x: Tensor, y: Tensor, k: int, at_half: NDArray[np.float64]) -> NDArray[np.float64]:
     """V(n) / V(n/2), from what halves of halves say of V(n/2) / V(n/4); shape `(4,)`."""
-    x, y = x[shuffled_order(x, seed=3)], y[shuffled_order(y, seed=4)]
     least = min(len(x), len(y))
-    if least > _SOME:
-        x, y = (side[: len(side) * _SOME // least] for side in (x, y))
-        at_half = _halves(x, y, k, _DEALS)[1]
     if least < 4 * (k + 1):
         return np.full(len(at_half), 0.5)
+    order_x, order_y = shuffled_order(x, seed=3), shuffled_order(y, seed=4)
+    if least > _SOME:
+        order_x, order_y = (o[: len(o) * _SOME // least] for o in (order_x, order_y))
+    x, y = x[order_x], y[order_y]
+    if least > _SOME:
+        at_half = _halves(x, y, k, _DEALS)[1]
     parts = [_halves(x[i::2], y[i::2], k, _DEALS)[1] for i in (0, 1)]
     at_quarter = np.mean(parts, axis=0)
     ratio = np.divide(at_half, at_quarter, out=np.zeros_like(at_half), where=at_quarter > 0)

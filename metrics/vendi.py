@@ -7,14 +7,15 @@ the eigenvalues l_1..l_n of K / n:
     VS_q = (sum_i l_i^q)^{1 / (1 - q)},  VS_1 = exp(-sum_i l_i log l_i),  VS_inf = 1 / max_i l_i.
 
 The non-zero eigenvalues of F F' / n are those of F' F / n, so the smaller of the two Gram matrices
-is decomposed: K itself is never formed for the cosine kernel in d < n dimensions. The RBF kernel
-comes as a pivoted Cholesky factor F, exact to 1e-12 of its trace, whose rank is small for points
-of the plane.
+is decomposed: K itself is never formed for the cosine kernel in d < n dimensions. In few dimensions
+the RBF kernel comes as a pivoted Cholesky factor F, exact to 1e-12 of its trace, whose rank is
+small for points of the plane; in many its rank is n, and K is decomposed.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -27,6 +28,7 @@ from .order import shuffled_order
 from .thinning import thinned
 
 Kernel = Literal["cosine", "rbf"]
+_WIDE = 8  # dimensions from which on an RBF kernel of its usual width has full rank
 
 
 def vendi_score(
@@ -60,35 +62,65 @@ def vendi_score(
     if not q >= 0:
         raise ValueError(f"Expected an order q >= 0, got {q}.")
     x = as_points("samples", samples)
-    factor = _factor(x, kernel, _width(x, kernel, bandwidth, reference))
-    values, squares = _spectrum(factor, thinned(x, min(factor.shape)))
+    operator = _Operator.of(x, kernel, _width(x, kernel, bandwidth, reference))
+    values, squares = operator.spectrum(thinned(x, len(operator.matrix)))
     score = _score(values, q)
     influence = score * (squares @ _slope(values, q))
-    stderr = float(influence.std()) / math.sqrt(len(factor)) if q > 0 else math.nan
-    return Estimate(score, stderr, len(factor))
+    stderr = float(influence.std()) / math.sqrt(len(x)) if q > 0 else math.nan
+    return Estimate(score, stderr, len(x))
 
 
-def _spectrum(factor: Tensor, some: Tensor) -> tuple[Tensor, Tensor]:
-    """Non-zero eigenvalues of F'F / n, and squares of some rows' coordinates along its axes.
+@dataclass(frozen=True)
+class _Operator:
+    """A matrix with the non-zero eigenvalues of K / n.
 
-    The derivative of tr f(F'F / n) in the direction of a row v is v' f'(.) v less a constant. Of
-    an eigenvector u of FF' / n the coordinates of the rows are sqrt(n l) u.
+    Attributes:
+        matrix: F' F / n, shape `(rank, rank)`, or K / n itself, shape `(N, N)`.
+        factor: F with K = F F', shape `(N, rank)`; None where the matrix is K / n.
     """
-    n, rank = factor.shape
-    if rank <= n:
-        values, along = spectrum(_gram(factor), factor[some])
-        squares = along.square()
-    else:
-        values, along = spectrum(_gram(factor), torch.eye(n).to(factor)[some])
-        squares = along.square() * values * n
-    kept = _nonzero(values)
-    return values[kept], squares[:, kept]
 
+    matrix: Tensor
+    factor: Tensor | None
 
-def _gram(factor: Tensor) -> Tensor:
-    """The smaller of F'F / n and FF' / n."""
-    n, rank = factor.shape
-    return gram([factor if rank <= n else factor.mT]).div_(n)
+    @classmethod
+    def of(cls, x: Tensor, kernel: Kernel, width: float) -> _Operator:
+        """The smallest of a kernel between rows, shape `(N, D)`."""
+        if kernel == "cosine":
+            factor = _unit_rows(x)
+        elif kernel != "rbf":
+            raise ValueError(f'Expected kernel "cosine" or "rbf", got "{kernel}".')
+        elif not width > 0:
+            raise ValueError(f"Expected a positive bandwidth, got {width}.")
+        else:
+            x = (x - x.mean(dim=0)) / width
+            if x.shape[1] >= _WIDE:
+                return cls(_rbf(x).div_(len(x)), None)
+            factor = _pivoted_cholesky(x)
+        n, rank = factor.shape
+        if rank > n:
+            return cls(gram([factor.mT]).div_(n), None)
+        return cls(gram([factor]).div_(n), factor)
+
+    def eigenvalues(self) -> Tensor:
+        """The non-zero ones, increasing, shape `(R,)`."""
+        values = eigenvalues(self.matrix)
+        return values[_nonzero(values)]
+
+    def spectrum(self, some: Tensor) -> tuple[Tensor, Tensor]:
+        """Non-zero eigenvalues, and squares of some rows' coordinates along the axes of F.
+
+        The derivative of tr f(F'F / n) in the direction of a row v is v' f'(.) v less a constant.
+        Of an eigenvector u of K / n the coordinates of the rows are sqrt(n l) u.
+        """
+        if self.factor is not None:
+            values, along = spectrum(self.matrix, self.factor[some])
+            squares = along.square()
+        else:
+            n = len(self.matrix)
+            values, along = spectrum(self.matrix, torch.eye(n).to(self.matrix)[some])
+            squares = along.square() * values * n
+        kept = _nonzero(values)
+        return values[kept], squares[:, kept]
 
 
 def _nonzero(values: Tensor) -> Tensor:
@@ -123,21 +155,20 @@ def _width(x: Tensor, kernel: Kernel, bandwidth: float | None, reference: Tensor
     return _median_distance(data)
 
 
-def _factor(x: Tensor, kernel: Kernel, width: float) -> Tensor:
-    """F with K = F F', shape `(N, rank)`."""
-    if kernel == "cosine":
-        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-        zeros = int((norm == 0).sum())
-        if zeros:
-            raise ValueError(
-                f"Expected non-zero rows for the cosine kernel, got {zeros} of {len(x)}."
-            )
-        return x / norm
-    if kernel != "rbf":
-        raise ValueError(f'Expected kernel "cosine" or "rbf", got "{kernel}".')
-    if not width > 0:
-        raise ValueError(f"Expected a positive bandwidth, got {width}.")
-    return _pivoted_cholesky((x - x.mean(dim=0)) / width)
+def _unit_rows(x: Tensor) -> Tensor:
+    norm = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    zeros = int((norm == 0).sum())
+    if zeros:
+        raise ValueError(f"Expected non-zero rows for the cosine kernel, got {zeros} of {len(x)}.")
+    return x / norm
+
+
+def _rbf(x: Tensor) -> Tensor:
+    """exp(-||x - y||^2 / 2) between centred rows, in the memory of one `(N, N)`."""
+    k = gram([x.mT])
+    half = k.diagonal().div(2)
+    k.sub_(half[:, None]).sub_(half).clamp_(max=0).exp_()
+    return k.fill_diagonal_(1)
 
 
 def _median_distance(x: Tensor) -> float:
@@ -219,8 +250,7 @@ class VendiScore(EstimatedMetric):
         """Returns the score alone, without the work for its standard error."""
         samples = as_points("samples", self.rows("samples"))
         width = _width(samples, self.kernel, self.bandwidth, self._reference())
-        values = eigenvalues(_gram(_factor(samples, self.kernel, width)))
-        values = values[_nonzero(values)]
+        values = _Operator.of(samples, self.kernel, width).eigenvalues()
         return self._scalar(Estimate(_score(values, self.q), math.nan, len(samples)))
 
     def _estimate(self) -> Estimate:
