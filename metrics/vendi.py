@@ -7,9 +7,9 @@ the eigenvalues l_1..l_n of K / n:
     VS_q = (sum_i l_i^q)^{1 / (1 - q)},  VS_1 = exp(-sum_i l_i log l_i),  VS_inf = 1 / max_i l_i.
 
 The non-zero eigenvalues of F F' / n are those of F' F / n, so the smaller of the two Gram matrices
-is decomposed: K itself is never formed for the cosine kernel in d < n dimensions. In few dimensions
-the RBF kernel comes as a pivoted Cholesky factor F, exact to 1e-12 of its trace, whose rank is
-small for points of the plane; in many its rank is n, and K is decomposed.
+is decomposed: K itself is never formed for the cosine kernel in d < n dimensions. In few
+dimensions the RBF kernel comes as a pivoted Cholesky factor F, exact to 1e-12 of its trace, whose
+rank is small for points of the plane; in many its rank is n, and K is decomposed.
 """
 
 from __future__ import annotations
