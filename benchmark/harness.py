@@ -12,6 +12,7 @@ import torch
 
 from ..leaderboards.report import write_report
 from .cells import all_keys, finish, forget_phase, run_cell
+from .cost import keep_freed_memory
 from .engines.local import Lost, run_local
 from .names import known
 from .record import Record, read_records, write_task
@@ -187,6 +188,7 @@ def _seconds(suite: Suite, cell: Cell) -> float:
 def prepare_worker(threads: int) -> None:
     """Sets up a worker."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
 
 
 def execute(plan: Plan, watch: Callable[[Cell, Record], None]) -> Outcome:

@@ -20,7 +20,7 @@ MNIST = Suite(
         **COPIES,
         **LIKELIHOOD,
     },
-    budget=Budget(steps=1000, batch_size=128, timeout=1800.0),
+    budget=Budget(steps=500, batch_size=128, timeout=1800.0),
     samples=2048,
     spaces=PIXEL_SPACES,
 )
