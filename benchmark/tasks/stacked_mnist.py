@@ -53,5 +53,13 @@ def stacked_mnist() -> Outline:
     )
     modes = Modes(1000, classify, over="all")
     domain = Domain((3, 28, 28), levels=256)
-    task = image_task("stacked-mnist", domain, STACKS["test"], card, modes=modes)
+    task = image_task(
+        "stacked-mnist",
+        domain,
+        STACKS["test"],
+        card,
+        modes=modes,
+        feature_map="stacked-mnist-cnn",
+        version=2,
+    )
     return Outline(task, STACKS, _read, pair("mnist"))

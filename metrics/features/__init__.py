@@ -17,7 +17,7 @@ from .dinov2 import DINOv2
 from .frozen import FrozenMap
 from .inception import InceptionV3
 from .linear import PCA, Identity, OneHot, RandomProjection
-from .mnist_cnn import MNISTCNN
+from .mnist_cnn import MNISTCNN, StackedMNISTCNN
 
 FEATURE_MAPS: dict[str, Callable[..., FrozenMap]] = {
     kind.name: kind
@@ -28,6 +28,7 @@ FEATURE_MAPS: dict[str, Callable[..., FrozenMap]] = {
         RandomProjection,
         DigitsCNN,
         MNISTCNN,
+        StackedMNISTCNN,
         InceptionV3,
         DINOv2,
         CLIP,
@@ -71,5 +72,6 @@ __all__ = [
     "OneHot",
     "PCA",
     "RandomProjection",
+    "StackedMNISTCNN",
     "feature_map",
 ]

@@ -1,4 +1,4 @@
-"""Features and classes of 28x28 digits: the small network under the distances of `mnist`.
+"""Features and classes of 28x28 digits: the small network under `mnist` and `stacked-mnist`.
 
 It also counts the modes of `stacked-mnist`. `train_mnist_cnn` trains it on the first 50,000 images
 of MNIST; of the 10,000 test images it gets 99.39 % right.
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from . import classifier
 from .classifier import FrozenClassifier
+from .frozen import FrozenMap
 
 WEIGHTS = Path(__file__).with_name("mnist_cnn.safetensors")
 LEVELS = 256
@@ -62,6 +63,31 @@ class MNISTCNN(FrozenClassifier):
 
     def __init__(self, weights: Path | str = WEIGHTS, batch: int = 1024) -> None:
         super().__init__(MNISTNetwork(), weights, batch)
+
+
+class StackedMNISTCNN(FrozenMap):
+    """The features of the digit in each channel, side by side: of three channels d = 192.
+
+    Args:
+        weights: As in `MNISTCNN`.
+        batch: Stacks that go through the network at once.
+    """
+
+    name = "stacked-mnist-cnn"
+
+    def __init__(self, weights: Path | str = WEIGHTS, batch: int = 512) -> None:
+        super().__init__(batch)
+        self.digit = MNISTCNN(weights)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Returns features, levels 0..255, shape `(B, C, 28, 28)` to `(B, 64 C)`.
+
+        Raises:
+            ValueError: Another shape, or values outside the levels.
+        """
+        if x.ndim != 4:
+            raise ValueError(f"Expected stacks of shape (N, C, 28, 28), got {tuple(x.shape)}.")
+        return self.digit.features(x.flatten(0, 1).unsqueeze(1)).reshape(len(x), -1)
 
 
 @cache

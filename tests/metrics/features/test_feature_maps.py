@@ -22,8 +22,8 @@ def offline_maps(x: torch.Tensor) -> dict[str, torch.nn.Module]:
 
 
 def test_the_names_are_the_contract():
-    names = "identity one-hot pca random-projection digits-cnn mnist-cnn inception-v3 dinov2 clip"
-    assert list(FEATURE_MAPS) == names.split()
+    names = "identity one-hot pca random-projection digits-cnn mnist-cnn stacked-mnist-cnn"
+    assert list(FEATURE_MAPS) == [*names.split(), "inception-v3", "dinov2", "clip"]
     assert all(name == kind.name for name, kind in FEATURE_MAPS.items())
 
 
@@ -47,6 +47,16 @@ def test_a_map_is_frozen_deterministic_and_independent_of_its_batch(name, x):
     torch.testing.assert_close(phi(x), once, rtol=1e-5, atol=2e-6)
     with pytest.raises(ValueError, match=r"Expected points of shape \(N, \*shape\)"):
         phi(x[:0])
+
+
+def test_stacked_digits_have_the_features_of_each_digit_side_by_side():
+    generator = torch.Generator().manual_seed(0)
+    stacks = torch.randint(0, 256, (20, 3, 28, 28), generator=generator)
+    one, all_three = feature_map("mnist-cnn"), feature_map("stacked-mnist-cnn", batch=7)
+    expected = torch.cat([one(stacks[:, i : i + 1]) for i in range(3)], dim=1)
+    torch.testing.assert_close(all_three(stacks), expected, rtol=1e-5, atol=2e-6)
+    with pytest.raises(ValueError, match=r"Expected stacks of shape \(N, C, 28, 28\)"):
+        all_three(stacks.flatten(1))
 
 
 def test_fingerprints_tell_what_is_computed_apart(x):
