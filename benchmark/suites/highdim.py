@@ -34,7 +34,7 @@ HIGHDIM = Suite(
         **LIKELIHOOD,
         **TRUTH,
     },
-    budget=Budget(steps=1000, batch_size=128, timeout=600.0),
+    budget=Budget(steps=1000, batch_size=128, timeout=1200.0),
     samples=2048,
     spaces=SAMPLE_SPACES,
 )
