@@ -22,7 +22,7 @@ from torch import Tensor
 
 from .checks import as_pair
 from .estimate import Estimate, TwoSampleMetric
-from .linalg import inner_products
+from .linalg import inner_products, keeps_single
 from .order import shuffled_order
 from .pairwise import PairMeans, pair_means, tile_size, tiles
 from .thinning import order_along
@@ -59,7 +59,7 @@ def kernel_distance(
     x, y = as_pair(samples, reference)
     if subsets is not None:
         single = max(samples.dtype.itemsize, reference.dtype.itemsize) <= 4 and x.shape[1] > 256
-        return _over_subsets(x, y, subsets, subset_size, seed, single)
+        return _over_subsets(x, y, subsets, subset_size, seed, single and keeps_single(x))
     means = _means(_lift(x), _lift(y))
     return Estimate(means.unbiased(), means.stderr(), len(x))
 
@@ -211,30 +211,28 @@ def _pair_total(a: _Factor, b: _Factor) -> float:
         if a is b and columns.start < rows.start:
             continue
         own = a is b and columns.start == rows.start
-        cubes = sum(_cube_total(part) for part in _inner_products(a, b, rows, columns, own))
-        total += cubes * (2 if a is b and not own else 1)
-    return total
+        parts = _inner_products(a, b, rows, columns, own)
+        total += sum(float(part.pow(3).sum()) for part in parts)
+    return total * (2 if a is b else 1)
 
 
 def _inner_products(
     a: _Factor, b: _Factor, rows: slice, columns: slice, own: bool
 ) -> Iterator[Tensor]:
-    """A tile of u.v in double precision, some rows at a time; 0 for a point with itself."""
+    """A tile of u.v in double precision, some rows at a time; of its `own` pairs each one once.
+
+    What is no such pair is 0.
+    """
     left, right = a.rows[rows], b.rows[columns]
     if a.offset is None or b.offset is None:
         inner = left @ right.mT
-        yield inner.fill_diagonal_(0) if own else inner
+        yield inner.tril_(-1) if own else inner
         return
     inner = inner_products(left, left if own else right)
     # On a CPU few numbers at a time: they stay in cache, and torch wakes no threads for them.
     strip = max(1, 2**15 // len(right)) if inner.device.type == "cpu" else len(inner)
     for i in range(0, len(inner), strip):
-        part = inner[i : i + strip].to(torch.float64).add_(b.offset[columns])
+        end = i + strip if own else len(right)
+        part = inner[i : i + strip, :end].to(torch.float64).add_(b.offset[columns][:end])
         part.add_(a.offset[rows][i : i + strip, None])
-        if own:
-            part[:, i : i + strip].fill_diagonal_(0)
-        yield part
-
-
-def _cube_total(inner: Tensor) -> float:
-    return float(torch.dot(inner.square().reshape(-1), inner.reshape(-1)))
+        yield part.tril_(i - 1) if own else part

@@ -57,6 +57,11 @@ def inner_products(x: Tensor, y: Tensor) -> Tensor:
         return torch.from_numpy(left @ right.T)
 
 
+def keeps_single(x: Tensor) -> bool:
+    """Returns whether `inner_products` of float32 rows on this device are not rounded to TF32."""
+    return x.device.type == "cpu" or torch.get_float32_matmul_precision() == "highest"
+
+
 def _mirrored(lower: Tensor, step: int = 256) -> Tensor:
     """Copies the lower triangle to the upper one, in place."""
     for i in range(0, len(lower), step):

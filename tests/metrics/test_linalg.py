@@ -8,6 +8,7 @@ from dgmbench.metrics.linalg import (
     gram,
     inner_products,
     inverse_trace,
+    keeps_single,
     spectrum,
     triangular_product,
 )
@@ -65,6 +66,13 @@ def test_inner_products_keep_the_precision(dtype):
     assert inner_products(x, y).dtype == dtype
     assert torch.allclose(inner_products(x, y), x @ y.T, rtol=1e-4, atol=1e-5)
     assert torch.allclose(inner_products(x, x), x @ x.T, rtol=1e-4, atol=1e-5)
+
+
+def test_single_precision_is_not_trusted_where_torch_may_round_it(monkeypatch):
+    here, elsewhere = torch.empty(1), torch.empty(1, device="meta")
+    assert keeps_single(here) and keeps_single(elsewhere)
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
+    assert keeps_single(here) and not keeps_single(elsewhere)
 
 
 def test_triangular_products_are_products():
