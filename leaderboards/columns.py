@@ -82,14 +82,14 @@ _THEMES = {
 }
 THEMES = tuple(_THEMES)
 _THEME_OF = {metric: theme for theme, labels in _THEMES.items() for metric in labels}
-_LABELS = {metric: label for labels in _THEMES.values() for metric, label in labels.items()}
-_ORDER = {metric: place for place, metric in enumerate(_LABELS)}
+LABELS = {metric: label for labels in _THEMES.values() for metric, label in labels.items()}
+_ORDER = {metric: place for place, metric in enumerate(LABELS)}
 _COST_UNITS = {"training_seconds": "s", "samples_per_second": "", "peak_memory": "B"}
 
 
 def label(metric: str) -> str:
     """Returns what a reader calls a metric; an unknown one is named after its function."""
-    return _LABELS.get(metric) or metric.replace("_", " ").capitalize() or "(unnamed)"
+    return LABELS.get(metric) or metric.replace("_", " ").capitalize() or "(unnamed)"
 
 
 def theme(metric: str) -> str:

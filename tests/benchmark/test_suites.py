@@ -71,4 +71,4 @@ def test_every_number_of_every_metric_has_a_heading():
         for output in (cls.unit if isinstance(cls.unit, dict) else [function.__name__])
     }
     costs = {"parameters", "training_seconds", "samples_per_second", "nfe", "peak_memory"}
-    assert set(columns._LABELS) == names | costs
+    assert set(columns.LABELS) == names | costs
