@@ -26,7 +26,7 @@ PIXEL_MODELS: Mapping[str, Callable[..., Any]] = {
     "vae": partial(VAE, components=1, particles=16),
     "made": partial(MADE, components=3),
     "nsf": partial(NSF, transforms=2, bins=4, particles=4),
-    "gmm": partial(GMM, components=4, floors=(1e-2,), restarts=1),
+    "gmm": partial(GMM, components=4, floors=(1e-2,), restarts=1, rows=10_000),
 }
 
 DISTANCE: Panel = {

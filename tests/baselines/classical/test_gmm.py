@@ -49,6 +49,18 @@ def test_fits_a_mixture_to_its_entropy():
     torch.testing.assert_close(weights, torch.tensor([0.3, 0.7]).double(), rtol=0, atol=0.04)
 
 
+def test_fits_some_of_the_rows_where_it_is_told_to():
+    train, val = TRUTH.sample((3000,)).double(), TRUTH.sample((500,)).double()
+    model = GMM(Domain((2,)), components=1, rows=100)
+    torch.manual_seed(1)
+    expected = train[torch.randperm(3000)[:100]].mean(0)
+    torch.manual_seed(1)
+    model.estimate(train, val, steps=10)
+    torch.testing.assert_close(model.means[0], expected)
+    with pytest.raises(ValueError, match="Expected positive numbers of components"):
+        GMM(Domain((2,)), rows=0)
+
+
 def test_density_is_that_of_scikit_learn():
     model = fitted()
     other = GaussianMixture(2, covariance_type="full")
