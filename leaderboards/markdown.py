@@ -24,11 +24,21 @@ def escape(text: str) -> str:
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", " ".join(text.split()))
 
 
-def leaderboard_md(boards: Mapping[str, Board], title: str) -> str:
-    """Returns the page: a section a task, a table a theme."""
+def leaderboard_md(
+    boards: Mapping[str, Board], title: str, facts: Sequence[tuple[str, Sequence[str]]]
+) -> str:
+    """Returns the page: a section a task, a table a theme.
+
+    Args:
+        boards: The tables of each task.
+        title: The heading.
+        facts: Where the cells ran (`environment`).
+    """
     legend = [f"- {escape(mark)} {escape(text)}" for mark, text in LEGEND]
+    where = [f"- {escape(name)}: {escape('; '.join(values))}" for name, values in facts]
     lead = [
         f"# {escape(title)}",
+        *(["\n".join(where)] if where else []),
         "Every number is value ± standard error. Bold: the best of its column and all that differ "
         "from it by at most two standard errors of the difference. Controls are never best.",
         "\n".join(legend),

@@ -17,6 +17,7 @@ from . import svg
 from .board import Board, boards, place
 from .cells import printed
 from .columns import Column
+from .environment import distinct, environment
 from .files import Unshown, curve
 from .gallery import Gallery, gallery
 from .rounding import Rounded
@@ -77,9 +78,9 @@ def page(records: Sequence[Record], tasks: dict[str, TaskRecord], root: Path) ->
         .get_template("report.html")
         .render(
             title=title(records),
-            suites=_distinct(r.suite for r in records),
+            suites=distinct(r.suite for r in records),
             written=max((r.created for r in records), default=None),
-            environment=_environment(records),
+            environment=environment(records),
             sections=sections,
             failures=[r for r in records if r.status not in ("ok", "not admitted")],
             refusals=[r for r in records if r.status == "not admitted"],
@@ -92,7 +93,7 @@ def page(records: Sequence[Record], tasks: dict[str, TaskRecord], root: Path) ->
 
 def title(records: Sequence[Record]) -> str:
     """Returns the heading of a results folder."""
-    suites = _distinct(record.suite for record in records)
+    suites = distinct(record.suite for record in records)
     return f"dgmbench: {', '.join(suites)}" if suites else "dgmbench: no records"
 
 
@@ -164,7 +165,7 @@ def _unknown(name: str, records: Sequence[Record]) -> TaskRecord:
 
 def _counts(records: Sequence[Record]) -> str:
     statuses: list[str] = [record.status for record in records]
-    return ", ".join(f"{statuses.count(status)} {status}" for status in _distinct(statuses))
+    return ", ".join(f"{statuses.count(status)} {status}" for status in distinct(statuses))
 
 
 def _curves(records: Sequence[Record], root: Path) -> list[Curve]:
@@ -192,7 +193,7 @@ def _models(records: Sequence[Record]) -> list[Model]:
     return [
         Model(
             first=cells[0],
-            claims=_distinct(r.likelihood for r in cells if r.status != "not admitted"),
+            claims=distinct(r.likelihood for r in cells if r.status != "not admitted"),
             arguments=_by_task((_arguments(r), r.task) for r in cells),
         )
         for cells in found.values()
@@ -210,25 +211,4 @@ def _by_task(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         tasks.setdefault(text, []).append(task)
     if len(tasks) == 1:
         return [(text, "") for text in tasks]
-    return [(text, ", ".join(_distinct(names))) for text, names in tasks.items() if text]
-
-
-def _environment(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
-    """Each fact of where the cells ran, with every value that occurs."""
-    where = [record.environment for record in records]
-    facts = {
-        "commit": _distinct(
-            e.commit + " (with local changes)" * e.dirty for e in where if e.commit
-        ),
-        "dgmbench": _distinct(e.dgmbench for e in where),
-        "Python": _distinct(e.python for e in where),
-        "torch": _distinct(e.torch for e in where),
-        "platform": _distinct(e.platform for e in where),
-        "hardware": _distinct(e.hardware for e in where),
-        "device": _distinct(e.device for e in where),
-    }
-    return [(name, values) for name, values in facts.items() if values]
-
-
-def _distinct(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(value for value in values if value))
+    return [(text, ", ".join(distinct(names))) for text, names in tasks.items() if text]

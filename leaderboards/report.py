@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..benchmark.record import read_records, read_tasks, write_atomically
 from .board import boards
+from .environment import environment
 from .latex import leaderboard_tex
 from .long import leaderboard_csv, records_csv
 from .markdown import leaderboard_md
@@ -31,7 +32,7 @@ def write_report(root: Path) -> list[Path]:
     found = boards(records)
     contents = {
         "records.csv": records_csv(records),
-        "leaderboard.md": leaderboard_md(found, title(records)),
+        "leaderboard.md": leaderboard_md(found, title(records), environment(records)),
         "leaderboard.csv": leaderboard_csv(found),
         "leaderboard.tex": leaderboard_tex(found),
         "report.html": page(records, tasks, root),

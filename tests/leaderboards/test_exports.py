@@ -10,6 +10,7 @@ import pytest
 from dgmbench.benchmark.record import read_records
 from dgmbench.leaderboards import latex, markdown
 from dgmbench.leaderboards.board import boards
+from dgmbench.leaderboards.environment import environment
 from dgmbench.leaderboards.long import leaderboard_csv, records_csv
 from dgmbench.leaderboards.table import summary
 
@@ -99,7 +100,9 @@ def test_latex_compiles(tex, tmp_path):
 
 
 def test_markdown_tables_are_rectangular_and_escaped(records):
-    text = markdown.leaderboard_md(boards(records), "dgmbench: quick")
+    facts = environment(records)
+    text = markdown.leaderboard_md(boards(records), "dgmbench: quick", facts)
+    assert f"- hardware: {dict(facts)['hardware'][0]}" in text
     assert "<b>" not in text
     assert r"&lt;b&gt;&amp;\_%" in text
     widths = []

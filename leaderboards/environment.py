@@ -1,0 +1,29 @@
+"""Where and with what the cells of a results folder ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..benchmark.record import Record
+
+
+def environment(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
+    """Each fact of where the cells ran, with every value that occurs."""
+    where = [record.environment for record in records]
+    facts = {
+        "commit": distinct(
+            e.commit + " (with local changes)" * e.dirty for e in where if e.commit
+        ),
+        "dgmbench": distinct(e.dgmbench for e in where),
+        "Python": distinct(e.python for e in where),
+        "torch": distinct(e.torch for e in where),
+        "platform": distinct(e.platform for e in where),
+        "hardware": distinct(e.hardware for e in where),
+        "device": distinct(e.device for e in where),
+    }
+    return [(name, values) for name, values in facts.items() if values]
+
+
+def distinct(values: Iterable[str]) -> list[str]:
+    """Returns what is not empty, each once, in the order of first occurrence."""
+    return list(dict.fromkeys(value for value in values if value))
