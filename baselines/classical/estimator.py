@@ -25,6 +25,7 @@ class Estimator(Resizable, GenerativeModel):
 
     Args:
         domain: What one point is.
+        max_rows: Most training rows that it is fitted to, drawn at random; all by default.
 
     Attributes:
         curve: Rows (step, name, value) of the last `fit`.
@@ -33,12 +34,14 @@ class Estimator(Resizable, GenerativeModel):
     family = "classical"
     network = ""
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, max_rows: int | None = None) -> None:
         super().__init__()
+        if max_rows is not None and max_rows < 1:
+            raise ValueError(f"Expected at least one row to fit, got max_rows = {max_rows}.")
         reason = self.supports(domain)
         if reason:
             raise ValueError(f"Expected a domain that {type(self).__name__} models: {reason}.")
-        self.domain = domain
+        self.domain, self.max_rows = domain, max_rows
         self.scaling = Scaling(domain)
         self.curve: list[tuple[int, str, float]] = []
         real = domain.levels is None
@@ -65,7 +68,10 @@ class Estimator(Resizable, GenerativeModel):
         """Fits the density; without val rows, every tenth row of train takes their place."""
         if task.train is None:
             raise ValueError(f"Expected training rows for {type(self).__name__}, got none.")
-        train = task.train.to(self.device)
+        train = task.train
+        if self.max_rows is not None:
+            train = train[torch.randperm(len(train))[: self.max_rows]]
+        train = train.to(self.device)
         self.scaling.fit(train)
         rows = self.encode(train)
         held_out = torch.arange(len(rows), device=self.device) % 10 == 0

@@ -129,7 +129,7 @@ class GMM(Estimator):
         components: Number K of Gaussians, or several of which val chooses one.
         floors: What is added to the covariances' diagonals, in scaled units; val chooses one.
         restarts: Starts of each.
-        rows: Most training rows that it is fitted to, drawn at random; all by default.
+        max_rows: See `Estimator`.
     """
 
     paper = "Dempster, Laird & Rubin 1977"
@@ -145,13 +145,13 @@ class GMM(Estimator):
         components: int | tuple[int, ...] = 8,
         floors: tuple[float, ...] = (1e-6, 1e-3, 1e-2),
         restarts: int = 5,
-        rows: int | None = None,
+        max_rows: int | None = None,
     ) -> None:
-        super().__init__(domain)
+        super().__init__(domain, max_rows)
         self.components = (components,) if isinstance(components, int) else tuple(components)
-        self.floors, self.restarts, self.rows = floors, restarts, rows
-        if min(*self.components, restarts, 1 if rows is None else rows) < 1 or min(floors) <= 0:
-            raise ValueError("Expected positive numbers of components, floors, restarts and rows.")
+        self.floors, self.restarts = floors, restarts
+        if min(self.components) < 1 or min(floors) <= 0 or restarts < 1:
+            raise ValueError("Expected positive numbers of components, floors and restarts.")
         K, D = self.components[0], domain.dim
         self.register_buffer("log_weights", torch.full((K,), -math.log(K), dtype=torch.double))
         self.register_buffer("means", torch.zeros(K, D, dtype=torch.double))
@@ -170,8 +170,6 @@ class GMM(Estimator):
 
     def estimate(self, train: Tensor, val: Tensor, steps: int) -> None:
         best = -math.inf
-        if self.rows is not None and self.rows < len(train):
-            train = train[torch.randperm(len(train), device=train.device)[: self.rows]]
         for components in self.components:
             first, path = self._best_start(train, components, steps)
             for floor in self.floors:

@@ -34,6 +34,7 @@ class KDE(Estimator):
     Args:
         domain: What one point is.
         bandwidths: Candidates, in scaled units; by default 20 from 0.01 to 2, evenly in log.
+        max_rows: See `Estimator`.
     """
 
     paper = "Rosenblatt 1956; Parzen 1962"
@@ -41,8 +42,14 @@ class KDE(Estimator):
     rows: Tensor
     bandwidth: Tensor
 
-    def __init__(self, domain: Domain, *, bandwidths: tuple[float, ...] | None = None) -> None:
-        super().__init__(domain)
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        bandwidths: tuple[float, ...] | None = None,
+        max_rows: int | None = None,
+    ) -> None:
+        super().__init__(domain, max_rows)
         grid = torch.logspace(math.log10(0.01), math.log10(2.0), 20, dtype=torch.double).tolist()
         self.bandwidths = grid if bandwidths is None else bandwidths
         if not self.bandwidths or min(self.bandwidths) <= 0:

@@ -10,6 +10,7 @@ from ... import metrics
 from ...baselines import MODELS
 from ...baselines.autoregressive.made import MADE
 from ...baselines.classical.gmm import GMM
+from ...baselines.classical.kde import KDE
 from ...baselines.flows.nsf import NSF
 from ...baselines.latent.vae import VAE
 from ...metrics.estimate import EstimatedMetric
@@ -26,7 +27,8 @@ PIXEL_MODELS: Mapping[str, Callable[..., Any]] = {
     "vae": partial(VAE, components=1, particles=16),
     "made": partial(MADE, components=3),
     "nsf": partial(NSF, transforms=2, bins=4, particles=4),
-    "gmm": partial(GMM, components=4, floors=(1e-2,), restarts=1, rows=10_000),
+    "gmm": partial(GMM, components=4, floors=(1e-2,), restarts=1, max_rows=10_000),
+    "kde": partial(KDE, max_rows=20_000),
 }
 
 DISTANCE: Panel = {
