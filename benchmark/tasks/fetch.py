@@ -1,21 +1,25 @@
 """Brings the files of a task into the data root, once; everything works offline after that.
 
 Image sets come from the Hugging Face hub through the `datasets` library; texts and tables from the
-repository and commit that this project's checksums were taken from. What was brought is checked
-when the task is loaded.
+repository and commit that this project's checksums were taken from, faces from the page of S.
+Roweis. What was brought is checked when the task is loaded.
 """
 
 from __future__ import annotations
 
 import gzip
 import os
+import re
+import tarfile
 import urllib.request
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.io import loadmat
 
 from .binary import SETS as DEBD_SETS
 from .maf import FILES as MAF_FILES
@@ -28,6 +32,7 @@ RAW = "https://raw.githubusercontent.com"
 DEBD = f"{RAW}/UCLA-StarAI/Density-Estimation-Datasets/37d53c1a8ba488d0a39e8c64bd3387577080b143"
 BROWNLEE = f"{RAW}/jbrownlee/Datasets/d20fcb6402ae34e653d4513b00f39257bb37ed7f"
 GERON = f"{RAW}/ageron/handson-ml2/1e2115277b50f6c584cd668fa30e3af309a5b136"
+ROWEIS = "https://cs.nyu.edu/~roweis/data"
 KARPATHY = f"{RAW}/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e"
 
 # Repository on the hub and folder in the data root.
@@ -62,15 +67,11 @@ TEXTS = {
 # What has to be brought by hand, and where it comes from.
 BY_HAND = {
     "binary-mnist-static": "the page of H. Larochelle",
-    "olivetti": "olivettifaces.mat of S. Roweis, as arrays images (400, 64, 64) and labels, uint8",
-    "frey-faces": "frey_rawface.mat of S. Roweis, as an array images (1965, 28, 20), uint8",
-    "cifar10-20k": "data_batch_1 and test_batch of CIFAR-10, written by `datasets`",
-    "jsb-chorales": "ageron/handson-ml2 jsb_chorales.tgz, as arrays {train,valid,test}_NNN "
-    "(T, 4), uint8",
     **dict.fromkeys(MAF_FILES, "zenodo.org/records/1161203"),
 }
 
-Writer = Callable[[Path], None]
+Writer = Callable[[Path], Any]
+BATCH, BEGINNING = 10_000, (6, 9, 9, 4, 1, 1, 2, 7, 8, 3)  # data_batch_1 and its first labels
 
 
 def fetch(name: str) -> list[Path]:
@@ -99,6 +100,11 @@ def fetch(name: str) -> list[Path]:
         return _write(name, {f"debd/{folder}.npz": partial(_write_bits, folder)})
     if name.startswith("folder:"):
         return []
+    if name == "cifar10-20k":
+        return _first_batch(name)
+    if name in ARRAYS:
+        file, write = ARRAYS[name]
+        return _write(name, {file: write})
     texts = TEXTS.get(known_task(name), {})
     return _write(name, {file: partial(_write_text, url) for file, url in texts.items()})
 
@@ -128,6 +134,27 @@ def _hub(name: str, source: str, folder: str) -> list[Path]:
     writers = {f"{folder}/{split}.parquet": rows.to_parquet for split, rows in splits.items()}
     # Train last: where it is, the others are.
     return _write(name, dict(sorted(writers.items(), key=lambda item: "train" in item[0])))
+
+
+def _first_batch(name: str) -> list[Path]:
+    """Brings CIFAR-10 and cuts `data_batch_1` out of its training images."""
+    outline = TASKS[name]()
+    if not outline.missing():
+        return []
+    brought = _hub(name, *HUB["cifar10"])
+    import datasets
+
+    train = str(data_root() / "cifar10" / "train.parquet")
+    rows = datasets.load_dataset("parquet", data_files=train, split="train")
+    labels = list(rows["label"])
+    begins = [i for i in range(0, len(labels), BATCH) if tuple(labels[i : i + 10]) == BEGINNING]
+    if len(begins) != 1:
+        raise MissingData(
+            f"Expected the {BATCH} images of data_batch_1 (labels {BEGINNING}...) in {train}, got "
+            f"{len(begins)} such places."
+        )
+    part = rows.select(range(begins[0], begins[0] + BATCH))
+    return brought + _write(name, {"cifar10/train-batch1.parquet": part.to_parquet})
 
 
 def _write(name: str, writers: dict[str, Writer]) -> list[Path]:
@@ -184,6 +211,31 @@ def _write_text(url: str, path: Path) -> None:
     path.write_bytes(gzip.compress(download(url), mtime=0))
 
 
+def _write_faces(url: str, variable: str, side: tuple[int, int], path: Path) -> None:
+    """Writes the columns of a matrix of S. Roweis as images; a square one holds its transpose."""
+    columns = loadmat(BytesIO(download(url)))[variable]
+    images = columns.T.reshape(-1, *side)
+    if side[0] == side[1]:
+        images = images.transpose(0, 2, 1)
+    people = (np.arange(len(images)) // 10).astype(np.uint8)  # of olivetti, in this order
+    with path.open("wb") as file:
+        np.savez_compressed(file, images=images, labels=people)
+
+
+def _write_chorales(url: str, path: Path) -> None:
+    """Writes the pieces of an archive of tables, one chorale each, as arrays `(T, 4)`."""
+    pieces = {}
+    with tarfile.open(fileobj=BytesIO(download(url))) as archive:
+        for member in archive:
+            found = re.search(r"(train|valid|test)/chorale_(\d+)\.csv$", member.name)
+            table = archive.extractfile(member) if found else None
+            if found and table:
+                notes = np.loadtxt(table, delimiter=",", skiprows=1, dtype=np.uint8, ndmin=2)
+                pieces["_".join(found.groups())] = notes
+    with path.open("wb") as file:
+        np.savez_compressed(file, **pieces)
+
+
 def _write_bits(folder: str, path: Path) -> None:
     """Writes the three splits of a DEBD set, lines of 0 and 1 with commas, as one .npz file."""
     parts: dict[str, Any] = {
@@ -196,3 +248,20 @@ def _write_bits(folder: str, path: Path) -> None:
     }
     with path.open("wb") as file:
         np.savez_compressed(file, **parts)
+
+
+# Arrays: file in the data root and what writes it.
+ARRAYS: dict[str, tuple[str, Writer]] = {
+    "olivetti": (
+        "olivetti_faces/olivettifaces.npz",
+        partial(_write_faces, f"{ROWEIS}/olivettifaces.mat", "faces", (64, 64)),
+    ),
+    "frey-faces": (
+        "frey_faces/freyfaces.npz",
+        partial(_write_faces, f"{ROWEIS}/frey_rawface.mat", "ff", (28, 20)),
+    ),
+    "jsb-chorales": (
+        "sequences/jsb_chorales.npz",
+        partial(_write_chorales, f"{GERON}/datasets/jsb_chorales/jsb_chorales.tgz"),
+    ),
+}

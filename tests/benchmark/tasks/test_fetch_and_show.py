@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sys
+import tarfile
+from functools import partial
 from pathlib import Path
 
 import datasets
@@ -9,10 +11,11 @@ import pytest
 import torch
 from dgmbench.benchmark.task import Domain
 from dgmbench.benchmark.tasks import MissingData, data_root, fetch, load_task, show
-from dgmbench.benchmark.tasks.fetch import TEXTS
+from dgmbench.benchmark.tasks.fetch import ARRAYS, BEGINNING, TEXTS
 from dgmbench.benchmark.tasks.pictures import parquet_pixels
 from dgmbench.benchmark.tasks.show import near_duplicates, vectors
 from PIL import Image
+from scipy.io import savemat
 
 MODULE = "dgmbench.benchmark.tasks.fetch"  # a name that the function of that name hides
 
@@ -94,7 +97,91 @@ def test_what_cannot_be_reached_says_what_to_do(root, tmp_path, monkeypatch):
     assert list((root / "tabular").iterdir()) == []  # nothing half-written
 
 
-@pytest.mark.parametrize("name", ["binary-mnist-static", "olivetti", "power", "jsb-chorales"])
+@pytest.mark.parametrize(("name", "side"), [("olivetti", (64, 64)), ("frey-faces", (28, 20))])
+def test_faces_are_turned_into_images(name, side, root, tmp_path, monkeypatch):
+    file, write = ARRAYS[name]
+    _, variable, _ = write.args
+    image = np.arange(side[0] * side[1], dtype=np.uint16).reshape(side)
+    column = image.T.reshape(-1) if name == "olivetti" else image.reshape(-1)
+    savemat(tmp_path / "faces.mat", {variable: np.stack([column] * 20, axis=1)})
+    made = partial(write.func, (tmp_path / "faces.mat").as_uri(), variable, side)
+    monkeypatch.setitem(ARRAYS, name, (file, made))
+    (path,) = fetch(name)
+    with np.load(path) as archive:
+        assert np.array_equal(archive["images"], np.stack([image] * 20))
+        assert archive["labels"].tolist() == [0] * 10 + [1] * 10
+    assert fetch(name) == []
+
+
+def test_chorales_are_brought_as_one_file(root, tmp_path, monkeypatch):
+    file, write = ARRAYS["jsb-chorales"]
+    for split, number in (("train", "000"), ("valid", "229"), ("test", "305")):
+        table = tmp_path / "jsb_chorales" / split / f"chorale_{number}.csv"
+        table.parent.mkdir(parents=True)
+        table.write_text("note0,note1,note2,note3\n74,70,65,58\n0,70,65,58\n")
+    with tarfile.open(tmp_path / "all.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "jsb_chorales", "jsb_chorales")
+    made = partial(write.func, (tmp_path / "all.tgz").as_uri())
+    monkeypatch.setitem(ARRAYS, "jsb-chorales", (file, made))
+    (path,) = fetch("jsb-chorales")
+    with np.load(path) as archive:
+        assert sorted(archive.files) == ["test_305", "train_000", "valid_229"]
+        assert archive["test_305"].tolist() == [[74, 70, 65, 58], [0, 70, 65, 58]]
+        assert archive["test_305"].dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", ["olivetti", "frey-faces", "jsb-chorales"])
+def test_what_is_brought_is_what_the_checksum_is_of(name, real_root, root, tmp_path, monkeypatch):
+    """From originals made of the arrays in the data root, laid out as their sources are."""
+    file, write = ARRAYS[name]
+    with np.load(real_root / file) as archive:
+        arrays = dict(archive)
+    if name == "jsb-chorales":
+        with tarfile.open(tmp_path / "original", "w:gz") as tar:
+            for key, notes in arrays.items():
+                split, number = key.split("_")
+                table = tmp_path / "table.csv"
+                np.savetxt(table, notes, "%d", ",", header="note0,note1,note2,note3", comments="")
+                tar.add(table, f"jsb_chorales/{split}/chorale_{number}.csv")
+    else:
+        images = arrays["images"].transpose(0, 2, 1) if name == "olivetti" else arrays["images"]
+        savemat(tmp_path / "original", {write.args[1]: images.reshape(len(images), -1).T}, False)
+    made = partial(write.func, (tmp_path / "original").as_uri(), *write.args[1:])
+    monkeypatch.setitem(ARRAYS, name, (file, made))
+    fetch(name)
+    assert load_task(name).train is not None
+
+
+def test_the_first_batch_is_cut_out_of_the_whole_set(root, monkeypatch):
+    monkeypatch.setattr(sys.modules[MODULE], "BATCH", 12)
+    kinds = datasets.Features({"img": datasets.Image(), "label": datasets.Value("int64")})
+    labels = [*range(12), *BEGINNING, 0, 1, *range(12)]
+    pictures = [Image.fromarray(np.full((2, 2), i, dtype=np.uint8)) for i in range(36)]
+    rows = datasets.Dataset.from_dict({"img": pictures, "label": labels}, features=kinds)
+    monkeypatch.setattr(datasets, "load_dataset", hub(rows, datasets.load_dataset))
+    paths = fetch("cifar10-20k")
+    assert [path.name for path in paths] == [
+        "test.parquet",
+        "train.parquet",
+        "train-batch1.parquet",
+    ]
+    first = parquet_pixels(root / "cifar10/train-batch1.parquet")
+    assert first[:, 0, 0, 0].tolist() == list(range(12, 24))
+    assert fetch("cifar10-20k") == []
+
+
+def hub(rows, load):
+    """`datasets.load_dataset` with a set of the hub that has these rows."""
+
+    def load_dataset(name, **arguments):
+        if name == "parquet":
+            return load(name, **arguments)
+        return {"train": rows, "test": rows}
+
+    return load_dataset
+
+
+@pytest.mark.parametrize("name", ["binary-mnist-static", "power"])
 def test_what_has_to_be_brought_by_hand_is_named(name, root):
     with pytest.raises(MissingData, match="put it there by hand, from"):
         fetch(name)
