@@ -224,7 +224,7 @@ def _write_faces(url: str, variable: str, side: tuple[int, int], path: Path) -> 
 
 def _write_chorales(url: str, path: Path) -> None:
     """Writes the pieces of an archive of tables, one chorale each, as arrays `(T, 4)`."""
-    pieces = {}
+    pieces: dict[str, Any] = {}
     with tarfile.open(fileobj=BytesIO(download(url))) as archive:
         for member in archive:
             found = re.search(r"(train|valid|test)/chorale_(\d+)\.csv$", member.name)
