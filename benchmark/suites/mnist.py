@@ -9,7 +9,7 @@ from .panels import COPIES, DISTANCE, LIKELIHOOD, PIXEL_MODELS, PIXEL_SPACES, SP
 
 MNIST = Suite(
     name="mnist",
-    summary="MNIST in three ways, by multilayer perceptrons: 90 minutes on 2 cores without a GPU.",
+    summary="MNIST in three ways, by multilayer perceptrons: 40 minutes on 2 cores without a GPU.",
     tasks=("mnist", "binary-mnist-dynamic", "stacked-mnist"),
     models=PIXEL_MODELS,
     metrics={

@@ -9,7 +9,7 @@ from .panels import COPIES, DISTANCE, LIKELIHOOD, SAMPLE_MODELS, SAMPLE_SPACES, 
 
 TOY2D = Suite(
     name="toy2d",
-    summary="Fourteen densities of the plane: 20 minutes on 2 cores without a GPU.",
+    summary="Fourteen densities of the plane: 15 minutes on 2 cores without a GPU.",
     tasks=(
         "ring-8",
         "grid-25",
