@@ -12,7 +12,7 @@ from .panels import COPIES, DISTANCE, LIKELIHOOD, SAMPLE_MODELS, SAMPLE_SPACES, 
 
 HIGHDIM = Suite(
     name="highdim",
-    summary="Eight known densities in up to 1,200 dimensions: 25 minutes on 2 cores, no GPU.",
+    summary="Eight known densities in up to 1,200 dimensions: 30 minutes on 2 cores, no GPU.",
     tasks=(
         "funnel",
         "gaussian-16",
@@ -34,7 +34,7 @@ HIGHDIM = Suite(
         **LIKELIHOOD,
         **TRUTH,
     },
-    budget=Budget(steps=1000, batch_size=128, timeout=1200.0),
+    budget=Budget(steps=1000, batch_size=128, timeout=2400.0),
     samples=2048,
     spaces=SAMPLE_SPACES,
 )
