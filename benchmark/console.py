@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import textwrap
 import time
@@ -44,6 +45,8 @@ def run(plan: Plan) -> int:
     print_plan(plan)
     start = time.perf_counter()
     watch = Watch(plan)
+    # What `kill` and batch systems send stops the workers too, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with watch:
             outcome = execute(plan, watch.ended)

@@ -12,7 +12,7 @@ from .panels import COPIES, DISTANCE, LIKELIHOOD, SAMPLE_MODELS, SAMPLE_SPACES, 
 
 HIGHDIM = Suite(
     name="highdim",
-    summary="Eight known densities in up to 1,200 dimensions: 30 minutes on 2 cores, no GPU.",
+    summary="Eight known densities in up to 1,200 dimensions: 35 minutes on 2 cores, no GPU.",
     tasks=(
         "funnel",
         "gaussian-16",

@@ -1,4 +1,4 @@
-"""Ctrl-C: what has finished stays, nothing else is left, and the message says how to go on."""
+"""Ctrl-C and `kill`: what has finished stays, no worker goes on, the user is told what to do."""
 
 import os
 import signal
@@ -22,8 +22,29 @@ class Hangs:
 """
 
 
+def ctrl_c(process):
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of its processes
+
+
+def kill(process):
+    process.send_signal(signal.SIGTERM)  # to the one that the user knows
+
+
+def gone(group, seconds=20):
+    """Whether no process of a group is left after a while."""
+    deadline = time.time() + seconds
+    while time.time() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.2)
+    return False
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
-def test_ctrl_c_keeps_what_has_finished(tmp_path):
+@pytest.mark.parametrize("stop", [ctrl_c, kill])
+def test_what_has_finished_is_kept_and_nothing_goes_on(stop, tmp_path):
     (tmp_path / "mine.py").write_text(HANGS)
     words = ["run", "--tasks", "ring-8", "--models", "noise", "--model", "mine.py:Hangs"]
     process = subprocess.Popen(
@@ -38,10 +59,11 @@ def test_ctrl_c_keeps_what_has_finished(tmp_path):
     while not (hanging.exists() and list((root / "records").glob("*.json"))):
         assert process.poll() is None and time.time() < deadline
         time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of its processes
+    stop(process)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "goes on from there" in out
     assert "Traceback" not in err
+    assert gone(process.pid)
     assert [r.model for r in read_records(root)] == ["noise"]
     assert not [p for p in root.rglob("*.tmp")]
