@@ -11,7 +11,7 @@ from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES
 
 TABULAR = Suite(
     name="tabular",
-    summary="Eight tables of 4 to 30 columns: 20 minutes on 2 cores without a GPU.",
+    summary="Eight tables of 4 to 30 columns: 15 minutes on 2 cores without a GPU.",
     tasks=(
         "abalone",
         "california-housing",
