@@ -9,7 +9,7 @@ from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES, STATES, TRUT
 
 SEQUENCES = Suite(
     name="sequences",
-    summary="Four sets of token sequences: 15 minutes on 2 cores without a GPU.",
+    summary="Four sets of token sequences: 10 minutes on 2 cores without a GPU.",
     tasks=("hmm-8", "hmm-64", "tinyshakespeare", "jsb-chorales"),
     models=SAMPLE_MODELS,
     metrics={
