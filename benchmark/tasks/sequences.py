@@ -114,7 +114,8 @@ def jsb_chorales() -> Outline:
         licence="public domain",
         citation="Boulanger-Lewandowski et al. 2012, arXiv:1206.6392; Huang et al. 2017",
         pitfalls="Not the 88-key quarter-note version of the older papers: their NLL a step "
-        "does not compare. Notes are repeated for as long as they sound.",
+        "does not compare. Notes are repeated for as long as they sound. Bars of one piece are "
+        "alike and stay in one split: they are not independent, and the oracle's MMD is above 0.",
     )
     task = _task("jsb-chorales", PITCHES, card)
     return Outline(task, CHORALES_SIZES, _read_chorales, ("sequences/jsb_chorales.npz",))

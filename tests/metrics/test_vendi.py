@@ -35,11 +35,20 @@ def test_cosine_scores_follow_the_definition(q, n, d):
 
 @pytest.mark.parametrize("q", ORDERS)
 @pytest.mark.parametrize("bandwidth", [0.05, 1.0, 30.0])
-def test_rbf_scores_follow_the_definition(q, bandwidth):
-    x = points(120, 2)
+@pytest.mark.parametrize("d", [2, 20])  # by a factor of low rank, and by the kernel itself
+def test_rbf_scores_follow_the_definition(q, bandwidth, d):
+    x = points(120, d)
     kernel = (-torch.cdist(x, x).square() / (2 * bandwidth**2)).exp()
     found = vendi_score(x, q, "rbf", bandwidth).value
     assert found == pytest.approx(by_definition(kernel, q), rel=1e-5 if q < 1 else 1e-9)
+
+
+@pytest.mark.parametrize("d", [3, 20])
+def test_copies_add_nothing_under_the_rbf_kernel(d):
+    x = points(40, d) + 100
+    once, twice = (vendi_score(y, 1.0, "rbf", 0.3).value for y in (x, x.repeat(2, 1)))
+    assert twice == pytest.approx(once, rel=1e-10)
+    assert vendi_score(x.repeat(2, 1), 0.0, "rbf", 0.3).value == 40
 
 
 @pytest.mark.parametrize("q", [0.0, *ORDERS])
