@@ -10,14 +10,23 @@ import numpy as np
 import pytest
 import torch
 from dgmbench.benchmark.task import Domain
-from dgmbench.benchmark.tasks import MissingData, data_root, fetch, load_task, show
-from dgmbench.benchmark.tasks.fetch import ARRAYS, BEGINNING, TEXTS
+from dgmbench.benchmark.tasks import MissingData, data_root, fetch, load_task, originals, show
+from dgmbench.benchmark.tasks.fetch import BEGINNING
+from dgmbench.benchmark.tasks.originals import ORIGINALS
 from dgmbench.benchmark.tasks.pictures import parquet_pixels
 from dgmbench.benchmark.tasks.show import near_duplicates, vectors
 from PIL import Image
 from scipy.io import savemat
 
 MODULE = "dgmbench.benchmark.tasks.fetch"  # a name that the function of that name hides
+
+
+def brought_from(place, name, monkeypatch):
+    """The file of a task, the arguments of its writer, and from now on its original in `place`."""
+    ((file, write),) = ORIGINALS[name].items()
+    made = partial(write.func, place.as_uri(), *write.args[1:])
+    monkeypatch.setitem(ORIGINALS, name, {file: made})
+    return file, write.args
 
 
 def test_embedded_tasks_need_nothing(root):
@@ -33,8 +42,7 @@ def test_a_name_that_no_task_has_is_not_fetched(root):
 def test_texts_are_brought_once(root, tmp_path, monkeypatch):
     source = tmp_path / "input.txt"
     source.write_text("To be, or not to be")
-    file = "sequences/tinyshakespeare.txt.gz"
-    monkeypatch.setitem(TEXTS, "tinyshakespeare", {file: source.as_uri()})
+    file, _ = brought_from(source, "tinyshakespeare", monkeypatch)
     assert fetch("tinyshakespeare") == [root / file]
     source.unlink()
     assert fetch("tinyshakespeare") == []  # it is there
@@ -46,7 +54,7 @@ def test_bits_are_brought_as_one_file(root, tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     for i, split in enumerate(("train", "valid", "test")):
         (folder / f"nltcs.{split}.data").write_text("0,1,1\n" * (i + 2))
-    monkeypatch.setattr(sys.modules[MODULE], "DEBD", tmp_path.as_uri())
+    monkeypatch.setattr(originals, "DEBD", tmp_path.as_uri())
     (path,) = fetch("nltcs")
     with np.load(path) as archive:
         assert [archive[k].shape for k in ("train", "valid", "test")] == [(2, 3), (3, 3), (4, 3)]
@@ -89,8 +97,7 @@ def test_names_that_leave_the_data_root_are_refused(name, root):
 
 
 def test_what_cannot_be_reached_says_what_to_do(root, tmp_path, monkeypatch):
-    nowhere = (tmp_path / "nothing.txt").as_uri()
-    monkeypatch.setitem(TEXTS, "abalone", {"tabular/abalone.csv.gz": nowhere})
+    brought_from(tmp_path / "nothing.txt", "abalone", monkeypatch)
     with pytest.raises(MissingData, match=r"run_all\.py fetch abalone.*DGMBENCH_DATA") as caught:
         fetch("abalone")
     assert str(root) in str(caught.value)
@@ -99,13 +106,10 @@ def test_what_cannot_be_reached_says_what_to_do(root, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "side"), [("olivetti", (64, 64)), ("frey-faces", (28, 20))])
 def test_faces_are_turned_into_images(name, side, root, tmp_path, monkeypatch):
-    file, write = ARRAYS[name]
-    _, variable, _ = write.args
+    _, (_, variable, _) = brought_from(tmp_path / "faces.mat", name, monkeypatch)
     image = np.arange(side[0] * side[1], dtype=np.uint16).reshape(side)
     column = image.T.reshape(-1) if name == "olivetti" else image.reshape(-1)
     savemat(tmp_path / "faces.mat", {variable: np.stack([column] * 20, axis=1)})
-    made = partial(write.func, (tmp_path / "faces.mat").as_uri(), variable, side)
-    monkeypatch.setitem(ARRAYS, name, (file, made))
     (path,) = fetch(name)
     with np.load(path) as archive:
         assert np.array_equal(archive["images"], np.stack([image] * 20))
@@ -114,15 +118,13 @@ def test_faces_are_turned_into_images(name, side, root, tmp_path, monkeypatch):
 
 
 def test_chorales_are_brought_as_one_file(root, tmp_path, monkeypatch):
-    file, write = ARRAYS["jsb-chorales"]
+    brought_from(tmp_path / "all.tgz", "jsb-chorales", monkeypatch)
     for split, number in (("train", "000"), ("valid", "229"), ("test", "305")):
         table = tmp_path / "jsb_chorales" / split / f"chorale_{number}.csv"
         table.parent.mkdir(parents=True)
         table.write_text("note0,note1,note2,note3\n74,70,65,58\n0,70,65,58\n")
     with tarfile.open(tmp_path / "all.tgz", "w:gz") as archive:
         archive.add(tmp_path / "jsb_chorales", "jsb_chorales")
-    made = partial(write.func, (tmp_path / "all.tgz").as_uri())
-    monkeypatch.setitem(ARRAYS, "jsb-chorales", (file, made))
     (path,) = fetch("jsb-chorales")
     with np.load(path) as archive:
         assert sorted(archive.files) == ["test_305", "train_000", "valid_229"]
@@ -133,7 +135,7 @@ def test_chorales_are_brought_as_one_file(root, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["olivetti", "frey-faces", "jsb-chorales"])
 def test_what_is_brought_is_what_the_checksum_is_of(name, real_root, root, tmp_path, monkeypatch):
     """From originals made of the arrays in the data root, laid out as their sources are."""
-    file, write = ARRAYS[name]
+    file, arguments = brought_from(tmp_path / "original", name, monkeypatch)
     with np.load(real_root / file) as archive:
         arrays = dict(archive)
     if name == "jsb-chorales":
@@ -145,9 +147,7 @@ def test_what_is_brought_is_what_the_checksum_is_of(name, real_root, root, tmp_p
                 tar.add(table, f"jsb_chorales/{split}/chorale_{number}.csv")
     else:
         images = arrays["images"].transpose(0, 2, 1) if name == "olivetti" else arrays["images"]
-        savemat(tmp_path / "original", {write.args[1]: images.reshape(len(images), -1).T}, False)
-    made = partial(write.func, (tmp_path / "original").as_uri(), *write.args[1:])
-    monkeypatch.setitem(ARRAYS, name, (file, made))
+        savemat(tmp_path / "original", {arguments[1]: images.reshape(len(images), -1).T}, False)
     fetch(name)
     assert load_task(name).train is not None
 
