@@ -13,7 +13,7 @@ from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES
 
 BINARY = Suite(
     name="binary",
-    summary="Thirteen sets of 16 to 1,359 bits: an estimated 40 minutes on 2 cores without a GPU.",
+    summary="Thirteen sets of 16 to 1,359 bits: 20 minutes on 2 cores without a GPU.",
     tasks=(
         "nltcs",
         "plants",
