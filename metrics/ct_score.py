@@ -1,7 +1,7 @@
 r"""C_T: a test for data copying.
 
 Meehan, Chaudhuri & Dasgupta, A Non-Parametric Test to Detect Data-Copying in Generative Models,
-AISTATS 2020, arXiv:2004.05675, section 4. K-means on train makes cells. In each, the Mann-Whitney
+AISTATS 2020, arXiv:2004.05675. K-means on train makes cells. In each, the Mann-Whitney
 statistic asks whether samples are nearer to train than held-out data are: with m samples at
 distances a_i and n reference points at distances b_j from their nearest training points,
 

@@ -1,6 +1,6 @@
 r"""NDB: the number of statistically different bins.
 
-Richardson & Weiss, On GANs and GMMs, NeurIPS 2018, arXiv:1805.12462, section 3. K-means on the
+Richardson & Weiss, On GANs and GMMs, NeurIPS 2018, arXiv:1805.12462, section 2. K-means on the
 reference makes K bins. In each of them the share of samples, p = n_b / N, is compared with the
 share of reference, q = m_b / M, by the z-test of two proportions,
 

@@ -1,7 +1,7 @@
 r"""Precision, recall, density and coverage.
 
-Kynkäänniemi et al., Improved Precision and Recall Metric, NeurIPS 2019, arXiv:1904.06991, eq. 1-3;
-Naeem et al., Reliable Fidelity and Diversity Metrics, ICML 2020, arXiv:2002.09797, eq. 5-6.
+Kynkäänniemi et al., Improved Precision and Recall Metric, NeurIPS 2019, arXiv:1904.06991, eq. 1-2;
+Naeem et al., Reliable Fidelity and Diversity Metrics, ICML 2020, arXiv:2002.09797.
 
 Around each point v of a set V lies the ball B(v) whose radius is the distance to the k-th nearest
 other point of V. With samples x_1..x_N and reference y_1..y_M:

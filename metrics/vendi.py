@@ -1,6 +1,6 @@
 r"""Vendi score: the effective number of distinct samples.
 
-Friedman & Dieng, The Vendi Score, TMLR 2023, arXiv:2210.02410, eq. 2, and of any order q Pasarkar
+Friedman & Dieng, The Vendi Score, TMLR 2023, arXiv:2210.02410, eq. 1, and of any order q Pasarkar
 & Dieng, Cousins of the Vendi Score, AISTATS 2024, arXiv:2310.12952. With a kernel k(x, x) = 1 and
 the eigenvalues l_1..l_n of K / n:
 

@@ -3,7 +3,7 @@ r"""Masked autoencoder for distribution estimation.
 Germain, Gregor, Murray & Larochelle, MADE, ICML 2015, arXiv:1502.03509.
 
 The joint law is a product of conditionals (eq. 4), all of which one masked net computes in one
-pass, since its outputs for coordinate d see x_{<d} alone (eq. 8 and 9, in `nets/masked.py`):
+pass, since its outputs for coordinate d see x_{<d} alone (eq. 12 and 13, in `nets/masked.py`):
 
     log p(x) = sum_d log p(x_d | x_{<d}).
 

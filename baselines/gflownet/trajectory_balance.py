@@ -2,7 +2,7 @@ r"""Generative flow network trained by trajectory balance.
 
 Malkin, Jain, Bengio, Sun & Bengio, Trajectory balance: Improved credit assignment in GFlowNets,
 NeurIPS 2022, arXiv:2201.13259. A policy P_F builds x step by step, s_0 -> ... -> s_n = x -> stop;
-P_B undoes it. If a constant Z makes both sides equal for every trajectory tau (section 3.1),
+P_B undoes it. If a constant Z makes both sides equal for every trajectory tau,
 
     Z prod_t P_F(s_{t+1} | s_t) = R(x) prod_t P_B(s_t | s_{t+1}),
 
@@ -102,7 +102,7 @@ class TrajectoryBalance(NeuralModel):
         return None
 
     def players(self) -> list[Player]:
-        """One player with two learning rates: section 4 gives log Z a higher one."""
+        """One player with two learning rates: the paper gives log Z a higher one."""
         groups = [
             {"params": list(self.net.parameters()), "lr": self.lr},
             {"params": [self.log_flow], "lr": self.log_z_lr},

@@ -4,7 +4,7 @@ Li, Swersky & Zemel, Generative Moment Matching Networks, ICML 2015, arXiv:1502.
 Dziugaite, Roy & Ghahramani, UAI 2015, arXiv:1505.03906.
 
 A generator G(z) is trained on the maximum mean discrepancy of a batch of data x_1..x_B and of
-draws y_1..y_B (Li et al., eq. 2; without the terms i = j it is unbiased),
+draws y_1..y_B (Li et al.; without the terms i = j it is unbiased),
 
     MMD^2 = mean_{i != j} k(x_i, x_j) + mean_{i != j} k(y_i, y_j) - 2 mean_{i, j} k(x_i, y_j),
 

@@ -32,7 +32,7 @@ class MaskedMLP(nn.Module):
     """A multilayer perceptron whose outputs for coordinate d see the coordinates before d alone.
 
     A hidden unit of degree m sees the inputs up to m; the outputs for d see the units of degree
-    below d (Germain et al. 2015, arXiv:1502.03509, eq. 8 and 9). Degrees are spread evenly over
+    below d (Germain et al. 2015, arXiv:1502.03509, eq. 12 and 13). Degrees are spread evenly over
     0..D-1. Input 0 is the constant 1: it makes the outputs for the first coordinate functions of
     hidden units like all others, where biases alone would follow the data as slowly as the
     learning rate lets them.

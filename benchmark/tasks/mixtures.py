@@ -6,7 +6,7 @@ One standard deviation s serves all components, so the exact density is one `cdi
 `logsumexp`. In the plane the entropy is a quadrature (see `Mixture.entropy`), right to far below
 1e-4 nats. A sample is of high quality if it is within the radius of a component's centre that
 holds as much of the component as 3 s does in the plane (1 - exp(-9/2) = 98.9 %), the convention of
-Srivastava et al. 2017 (VEEGAN, arXiv:1705.07761, section 4) in D = 2.
+Srivastava et al. 2017 (VEEGAN, arXiv:1705.07761) in D = 2.
 """
 
 from __future__ import annotations
