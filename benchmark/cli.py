@@ -129,10 +129,12 @@ def fetch(
     tasks: Annotated[list[str], typer.Argument(help="Names of tasks.")],
 ) -> None:
     """Bring the data of tasks into the data root once; afterwards they work offline."""
+    from . import console
     from .tasks import fetch as bring
 
     for task in tasks:
-        found = bring(task)
+        with console.out.status(f"Fetching {task}"):  # what is out of reach takes half a minute
+            found = bring(task)
         print(f"{task}: {', '.join(map(str, found)) or 'nothing to bring'}")
 
 
