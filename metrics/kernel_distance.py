@@ -13,8 +13,6 @@ T_pqr = sum_j v_jp v_jq v_jr.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,12 +20,11 @@ from torch import Tensor
 
 from .checks import as_pair
 from .estimate import Estimate, TwoSampleMetric
-from .linalg import inner_products, keeps_single
+from .kernel_subsets import subset_values
+from .linalg import keeps_single
 from .order import shuffled_order
-from .pairwise import PairMeans, pair_means, tile_size, tiles
-from .thinning import order_along
+from .pairwise import PairMeans, pair_means
 
-_SINGLE_TILE = 2048  # points a side whose products in single precision are held at once
 _PAIRED_POINTS = 1024  # points that the second-order part of the variance is estimated from
 
 
@@ -58,8 +55,9 @@ def kernel_distance(
     """
     x, y = as_pair(samples, reference)
     if subsets is not None:
-        single = max(samples.dtype.itemsize, reference.dtype.itemsize) <= 4 and x.shape[1] > 256
-        return _over_subsets(x, y, subsets, subset_size, seed, single and keeps_single(x))
+        single = max(samples.dtype.itemsize, reference.dtype.itemsize) <= 4 and keeps_single(x)
+        dtype = torch.float32 if single else torch.float64
+        return _over_subsets(x, y, subsets, subset_size, seed, dtype)
     means = _means(_lift(x), _lift(y))
     return Estimate(means.unbiased(), means.stderr(), len(x))
 
@@ -149,90 +147,17 @@ def _second_order(u: Tensor, v: Tensor) -> float:
 
 
 def _over_subsets(
-    x: Tensor, y: Tensor, subsets: int, size: int, seed: int, single: bool
+    x: Tensor, y: Tensor, subsets: int, size: int, seed: int, dtype: torch.dtype
 ) -> Estimate:
     least = min(len(x), len(y))
     if subsets < 1 or not 2 <= size <= least:
         raise ValueError(
             f"Expected at least 1 subset of 2 to {least} points, got {subsets} subsets of {size}."
         )
-    generator = torch.Generator().manual_seed(seed)
-    middle = (x.mean(dim=0) + y.mean(dim=0)) / 2 if single else None
-    sides = _Factor.of(x, middle), _Factor.of(y, middle)
-    drawn = [_subset_value(*sides, size, generator) for _ in range(subsets)]
-    values = torch.tensor(drawn, dtype=torch.float64)
+    values = subset_values(x, y, subsets, size, seed, dtype)
     share = size / least
     if share > 0.5 or subsets < 2:  # too few subsets, or too alike, to tell a variance
         stderr = _means(_lift(x), _lift(y)).stderr()
     else:
         stderr = math.sqrt(float(values.var()) * (share / (1 - share) + 1 / subsets))
     return Estimate(float(values.mean()), stderr, len(x), f"{subsets} subsets of {size} points.")
-
-
-@dataclass(frozen=True)
-class _Factor:
-    """Rows whose inner products, plus the offsets of both rows, are x.y / D + 1.
-
-    Attributes:
-        rows: U; in single precision (x - c) / sqrt(D) with the middle c of all points.
-        offset: None; in single precision (x.c - c.c / 2) / D + 1 / 2.
-        order: Indices that sort the rows by content.
-    """
-
-    rows: Tensor
-    offset: Tensor | None
-    order: Tensor
-
-    @classmethod
-    def of(cls, x: Tensor, c: Tensor | None) -> _Factor:
-        if c is None:
-            return cls(_lift(x), None, order_along(x))
-        d = x.shape[1]
-        rows = [((part - c) / math.sqrt(d)).to(torch.float32) for part in x.split(256)]
-        return cls(torch.cat(rows), (x @ c - c @ c / 2) / d + 0.5, order_along(x))
-
-    def some(self, n: int, generator: torch.Generator) -> _Factor:
-        drawn = torch.randperm(len(self.rows), generator=generator)[:n].to(self.rows.device)
-        drawn = self.order[drawn]
-        offset = None if self.offset is None else self.offset[drawn]
-        return _Factor(self.rows[drawn], offset, drawn)
-
-
-def _subset_value(x: _Factor, y: _Factor, size: int, generator: torch.Generator) -> float:
-    a, b = x.some(size, generator), y.some(size, generator)
-    within = (_pair_total(a, a) + _pair_total(b, b)) / (size * (size - 1))
-    return within - 2 * _pair_total(a, b) / size**2
-
-
-def _pair_total(a: _Factor, b: _Factor) -> float:
-    """Sum of (u_i.v_j)^3 over all pairs, those of a point with itself left out where a is b."""
-    total, step = 0.0, tile_size(a.rows) if a.offset is None else _SINGLE_TILE
-    for rows, columns in tiles(len(a.rows), len(b.rows), step):
-        if a is b and columns.start < rows.start:
-            continue
-        own = a is b and columns.start == rows.start
-        parts = _inner_products(a, b, rows, columns, own)
-        total += sum(float(part.pow(3).sum()) for part in parts)
-    return total * (2 if a is b else 1)
-
-
-def _inner_products(
-    a: _Factor, b: _Factor, rows: slice, columns: slice, own: bool
-) -> Iterator[Tensor]:
-    """A tile of u.v in double precision, some rows at a time; of its `own` pairs each one once.
-
-    What is no such pair is 0.
-    """
-    left, right = a.rows[rows], b.rows[columns]
-    if a.offset is None or b.offset is None:
-        inner = left @ right.mT
-        yield inner.tril_(-1) if own else inner
-        return
-    inner = inner_products(left, left if own else right)
-    # On a CPU few numbers at a time: they stay in cache, and torch wakes no threads for them.
-    strip = max(1, 2**15 // len(right)) if inner.device.type == "cpu" else len(inner)
-    for i in range(0, len(inner), strip):
-        end = i + strip if own else len(right)
-        part = inner[i : i + strip, :end].to(torch.float64).add_(b.offset[columns][:end])
-        part.add_(a.offset[rows][i : i + strip, None])
-        yield part.tril_(i - 1) if own else part

@@ -29,6 +29,11 @@ def _threads(many: bool) -> AbstractContextManager[object]:
     return _BLAS.limit(limits=torch.get_num_threads() if many else 1)
 
 
+def one_thread() -> AbstractContextManager[object]:
+    """Keeps NumPy's and SciPy's products to the thread that asks for them."""
+    return _threads(many=False)
+
+
 def gram(blocks: Iterable[Tensor]) -> Tensor:
     """Returns the sum of X^T X over one or more blocks of float64 rows X, shape `(D, D)`.
 

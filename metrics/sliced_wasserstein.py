@@ -16,6 +16,7 @@ of the discrete problem).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,9 +26,10 @@ from torch import Tensor
 
 from .checks import as_pair
 from .estimate import Estimate, TwoSampleMetric
+from .linalg import one_thread
 from .mmd import centred
 
-_BLOCK = 50  # directions at a time: what the memory depends on
+_BLOCK = 25  # directions at a time: what the memory depends on
 _SLOPES = 50  # directions that the standard error is estimated from
 
 
@@ -52,10 +54,9 @@ def sliced_wasserstein(
     x, y = centred(*as_pair(samples, reference))
     theta = _directions(x, directions, seed)  # (L, D)
     pieces = Coupling(len(x), len(y), x.device)
-    square = 0.0
-    for block in theta.split(_BLOCK):
-        gaps = pieces.gaps(_sorted(block @ x.mT), _sorted(block @ y.mT))
-        square += float((gaps.square_() @ pieces.weight).sum()) / len(theta)
+    blocks = theta.split(_BLOCK)
+    squares = (_squares_on_cpu if x.device.type == "cpu" else _squares)(x, y, blocks, pieces)
+    square = sum(squares) / len(theta)
     variance = _variance(x, y, theta, pieces)
     return root_estimate(square, variance, len(x))
 
@@ -136,20 +137,40 @@ def _directions(x: Tensor, count: int, seed: int) -> Tensor:
     return (theta / theta.norm(dim=1, keepdim=True)).to(x.device)
 
 
-def _sorted(lines: Tensor) -> Tensor:
-    """Sorts each row. NumPy's sort is many times faster than PyTorch's on a processor."""
-    if lines.device.type != "cpu":
-        return lines.sort(dim=1).values
-    parts = np.array_split(lines.numpy(), torch.get_num_threads())
-    with ThreadPoolExecutor(len(parts)) as pool:
-        list(pool.map(lambda part: part.sort(axis=1), parts))
-    return lines
+def _squares(x: Tensor, y: Tensor, blocks: Sequence[Tensor], pieces: Coupling) -> list[float]:
+    """Sums of W_2^2 along the directions of each block."""
+    found = []
+    for block in blocks:
+        lines_x, lines_y = (block @ x.mT).sort(dim=1).values, (block @ y.mT).sort(dim=1).values
+        gaps = pieces.gaps(lines_x, lines_y)
+        found.append(float((gaps.square_() @ pieces.weight).sum()))
+    return found
+
+
+def _squares_on_cpu(
+    x: Tensor, y: Tensor, blocks: Sequence[Tensor], pieces: Coupling
+) -> list[float]:
+    """The same by NumPy, a block a thread: its sort takes a fraction of the time of torch's."""
+    points_x, points_y, weight = x.numpy().T, y.numpy().T, pieces.weight.numpy()
+
+    def along(block: Tensor) -> float:
+        lines_x, lines_y = block.numpy() @ points_x, block.numpy() @ points_y
+        lines_x.sort(axis=1)
+        lines_y.sort(axis=1)
+        gaps: Any = pieces.gaps(lines_x, lines_y)
+        return float((np.square(gaps, out=gaps) @ weight).sum())
+
+    with one_thread(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return list(pool.map(along, blocks))
 
 
 def _order(lines: Tensor) -> Tensor:
     if lines.device.type != "cpu":
         return lines.argsort(dim=1)
-    return torch.from_numpy(np.argsort(lines.numpy(), axis=1))
+    parts = np.array_split(lines.numpy(), torch.get_num_threads())
+    with ThreadPoolExecutor(len(parts)) as pool:
+        orders = pool.map(lambda part: part.argsort(axis=1), parts)
+        return torch.from_numpy(np.concatenate(list(orders)))
 
 
 def _variance(x: Tensor, y: Tensor, theta: Tensor, pieces: Coupling) -> float:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import math
-import sys
+from fractions import Fraction
 
 import pytest
 import torch
+from dgmbench.metrics import kernel_subsets
 from dgmbench.metrics.jackknife import block_jackknife
 from dgmbench.metrics.kernel_distance import _cubes, _lift, _means_by_moments, kernel_distance
 from dgmbench.metrics.pairwise import pair_means
@@ -97,13 +98,33 @@ def test_single_precision_is_far_below_the_standard_error():
 
 @pytest.mark.parametrize("step", [7, 20, 64])
 def test_tiles_in_single_precision_add_up(sides, step, monkeypatch):
-    # The package gives its module's name to the function.
-    monkeypatch.setattr(sys.modules[kernel_distance.__module__], "_SINGLE_TILE", step)
+    monkeypatch.setattr(kernel_subsets, "_TILE", step)
+    monkeypatch.setattr(kernel_subsets, "_OWN_TILE", step)
     x, y = (torch.cat([side] * 60, dim=1).float() for side in sides)
     x, y = x[:20], y[:20]
     estimate = kernel_distance(x, y, subsets=2, subset_size=20)
     expected = by_the_definition(x.double(), y.double())
     assert estimate.value == pytest.approx(expected, rel=1e-5)
+
+
+def test_subsets_keep_their_digits_at_an_offset(sides):
+    x, y = ((side[:20] * 8).round() / 8 + 2.0**20 for side in sides)  # the kernel is about 1e36
+    rows, columns = ([list(map(Fraction, row)) for row in side.tolist()] for side in (x, y))
+
+    def mean(a, b):
+        inner = [sum(p * q for p, q in zip(i, j, strict=True)) for i in a for j in b if i is not j]
+        return sum((t / 5 + 1) ** 3 for t in inner) / len(inner)
+
+    exact = mean(rows, rows) + mean(columns, columns) - 2 * mean(rows, columns)
+    estimate = kernel_distance(x, y, subsets=1, subset_size=20)
+    assert estimate.value == pytest.approx(float(exact), rel=1e-11)
+
+
+def test_single_precision_does_not_overflow(sides):
+    x, y = (side.float() * 1e14 for side in sides)  # the cube of a product is 1e84
+    single = kernel_distance(x, y, subsets=5, subset_size=20).value
+    double = kernel_distance(x.double(), y.double(), subsets=5, subset_size=20).value
+    assert single == pytest.approx(double, rel=1e-5)
 
 
 def test_subsets_that_cannot_be_drawn(sides):
