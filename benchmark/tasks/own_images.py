@@ -93,7 +93,7 @@ def _task(name: str, found: Cached, source: str) -> Task:
         licence="see its source",
         pitfalls="The split is ours. Distances are between raw pixels.",
     )
-    task = image_task(name, domain, sizes["test"], card)
+    task = image_task(name, domain, sizes["test"], card, version=2)  # 1 compared levels
     return Outline(task, sizes, lambda: Loaded(tensors(found.arrays), found.checksum)).load()
 
 

@@ -10,6 +10,7 @@ _NO_REWARD = "The task has no reward, so no normaliser to compare with."
 _NOT_PIXELS = "Bits per dimension are for pixels; read the NLL."
 _NO_IMAGES = "Meant for features of images; here `mmd` says the same in the data's space."
 
+_WIDEST = 1024  # coordinates of a covariance: half of the samples that the suites draw
 _STATES = ("total_variation", "l1_distance", "empirical_total_variation", "empirical_l1_distance")
 
 # Real-valued vectors with a known law.
@@ -58,6 +59,17 @@ def too_few(rows: int, dim: int) -> dict[str, str]:
     if rows > dim:
         return {}
     return {"frechet_distance": f"{rows} test rows cannot give a covariance of {dim} features."}
+
+
+def too_wide(dim: int) -> dict[str, str]:
+    """Returns what means nothing between images compared pixel by pixel.
+
+    Args:
+        dim: Number of pixels.
+    """
+    if dim <= _WIDEST:
+        return {}
+    return {"frechet_distance": f"A covariance of {dim:,} pixels asks for too many samples."}
 
 
 def enumerable(states: int) -> dict[str, str]:

@@ -16,13 +16,14 @@ from .digits_cnn import DigitsCNN
 from .dinov2 import DINOv2
 from .frozen import FrozenMap
 from .inception import InceptionV3
-from .linear import PCA, Identity, OneHot, RandomProjection
+from .linear import PCA, Identity, OneHot, Pixels, RandomProjection
 from .mnist_cnn import MNISTCNN, StackedMNISTCNN
 
 FEATURE_MAPS: dict[str, Callable[..., FrozenMap]] = {
     kind.name: kind
     for kind in (
         Identity,
+        Pixels,
         OneHot,
         PCA,
         RandomProjection,

@@ -1,4 +1,4 @@
-"""Maps without a network: points as they are, one-hot, principal components, projections."""
+"""Maps without a network: points as they are, pixels, one-hot, principal axes, projections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,37 @@ class Identity(FrozenMap):
         return flat(x)
 
 
-class OneHot(FrozenMap):
+class _OfLevels(FrozenMap):
+    """A map that reads the number of levels of a domain."""
+
+    def __init__(self, levels: int, batch: int = 1024) -> None:
+        super().__init__(batch)
+        if levels < 2:
+            raise ValueError(f"Expected at least 2 levels, got {levels}.")
+        self.levels = levels
+
+    def settings(self) -> dict[str, object]:
+        return {"levels": self.levels}
+
+
+class Pixels(_OfLevels):
+    """The levels of an image as numbers from 0 to 1; d is the number of coordinates.
+
+    Args:
+        levels: Number K of levels; 0 becomes 0 and K - 1 becomes 1.
+        batch: Rows at once.
+
+    Raises:
+        ValueError: Fewer than two levels.
+    """
+
+    name = "pixels"
+
+    def features(self, x: Tensor) -> Tensor:
+        return flat(x) / (self.levels - 1)
+
+
+class OneHot(_OfLevels):
     """One coordinate for each level of each position: for tokens, whose order means nothing.
 
     The squared Euclidean distance of two points is twice the number of positions in which they
@@ -38,15 +68,6 @@ class OneHot(FrozenMap):
     """
 
     name = "one-hot"
-
-    def __init__(self, levels: int, batch: int = 1024) -> None:
-        super().__init__(batch)
-        if levels < 2:
-            raise ValueError(f"Expected at least 2 levels, got {levels}.")
-        self.levels = levels
-
-    def settings(self) -> dict[str, object]:
-        return {"levels": self.levels}
 
     def features(self, x: Tensor) -> Tensor:
         index = x.flatten(1).long()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from dgmbench.metrics.features import FEATURE_MAPS, feature_map
-from dgmbench.metrics.features.linear import PCA, Identity, OneHot, RandomProjection
+from dgmbench.metrics.features.linear import PCA, Identity, OneHot, Pixels, RandomProjection
 
 
 @pytest.fixture
@@ -14,6 +14,7 @@ def x() -> torch.Tensor:
 def offline_maps(x: torch.Tensor) -> dict[str, torch.nn.Module]:
     return {
         "identity": feature_map("identity"),
+        "pixels": feature_map("pixels", levels=17),
         "one-hot": feature_map("one-hot", levels=17),
         "pca": feature_map("pca", reference=x, dim=5),
         "random-projection": feature_map("random-projection", dim=7, seed=3),
@@ -22,7 +23,7 @@ def offline_maps(x: torch.Tensor) -> dict[str, torch.nn.Module]:
 
 
 def test_the_names_are_the_contract():
-    names = "identity one-hot pca random-projection digits-cnn mnist-cnn stacked-mnist-cnn"
+    names = "identity pixels one-hot pca random-projection digits-cnn mnist-cnn stacked-mnist-cnn"
     assert list(FEATURE_MAPS) == [*names.split(), "inception-v3", "dinov2", "clip"]
     assert all(name == kind.name for name, kind in FEATURE_MAPS.items())
 
@@ -32,7 +33,10 @@ def test_an_unknown_name_gets_the_nearest():
         feature_map("digit-cnn")
 
 
-@pytest.mark.parametrize("name", ["identity", "one-hot", "pca", "random-projection", "digits-cnn"])
+NAMES = ["identity", "pixels", "one-hot", "pca", "random-projection", "digits-cnn"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_map_is_frozen_deterministic_and_independent_of_its_batch(name, x):
     phi = offline_maps(x)[name]
     torch.manual_seed(1)
@@ -72,6 +76,13 @@ def test_identity_flattens_and_keeps_float64():
     x = torch.arange(12).view(3, 2, 2)
     assert torch.equal(Identity()(x), x.view(3, 4).float())
     assert Identity()(x.double() + 1e-12).dtype == torch.float64
+
+
+def test_pixels_are_from_0_to_1():
+    images = torch.tensor([[[0, 51], [102, 255]]], dtype=torch.uint8)
+    assert Pixels(256)(images).tolist() == [pytest.approx([0.0, 0.2, 0.4, 1.0])]
+    with pytest.raises(ValueError, match="at least 2 levels, got 1"):
+        Pixels(1)
 
 
 def test_one_hot_makes_euclid_of_hamming():
