@@ -14,16 +14,16 @@ have the precision of the input; the rest is double.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from .linalg import inner_products
 from .pairwise import tiles
 from .thinning import order_along
 
 _TILE = 2048  # points a side whose products are held at once
-_OWN_TILE = 512  # of a set with itself: smaller tiles take fewer pairs twice
+_OWN_TILE = 336  # of a set with itself: smaller tiles take fewer pairs twice
 
 
 def subset_values(
@@ -57,6 +57,7 @@ class _Points:
 
     Attributes:
         rows: u, shape `(N, D)`, in the precision of the products.
+        lengths: |u|, shape `(N,)`.
         own: Shift p, shape `(N,)`.
         level: h.
         scale: s.
@@ -64,6 +65,7 @@ class _Points:
     """
 
     rows: Tensor
+    lengths: Tensor
     own: Tensor
     level: float
     scale: float
@@ -75,7 +77,8 @@ class _Points:
         parts = [(part - middle) / radius for part in x.split(256)]
         own = torch.cat([part @ middle for part in parts]) * (radius / d)
         rows = torch.cat([part.to(dtype) for part in parts])
-        return cls(rows, own, level, radius**2 / d, order_along(x))
+        lengths = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+        return cls(rows, lengths, own, level, radius**2 / d, order_along(x))
 
     @property
     def shift(self) -> Tensor:
@@ -85,8 +88,10 @@ class _Points:
     def some(self, n: int, generator: torch.Generator) -> _Points:
         drawn = torch.randperm(len(self.rows), generator=generator)[:n].to(self.rows.device)
         drawn = self.order[drawn]
-        return replace(self, rows=self.rows[drawn], own=self.own[drawn], order=drawn)
+        rows, lengths = self.rows[drawn], self.lengths[drawn]
+        return replace(self, rows=rows, lengths=lengths, own=self.own[drawn], order=drawn)
 
+    @cached_property
     def moments(self) -> Tensor:
         """Sums of a^k u for k = 0, 1, 2, float64, shape `(3, D)`."""
         powers = torch.stack([torch.ones_like(self.own), self.shift, self.shift.square()])
@@ -105,12 +110,11 @@ def _total(x: _Points, y: _Points) -> float:
     s, h, a, b, p, q = x.scale, x.level, x.shift, y.shift, x.own, y.own
     cubes, of_x, of_y = _cubes_and_squares(x, y)
     squares = of_x @ a + of_y @ b
-    u, v = x.moments(), y.moments()
+    u, v = x.moments, y.moments
     linear = u[2] @ v[0] + 2 * u[1] @ v[1] + u[0] @ v[2]
     alone = 2 * h * p.sum() * q.sum() + p.square().sum() * q.sum() + p.sum() * q.square().sum()
     if x is y:
-        lengths = torch.linalg.vector_norm(x.rows, dim=1, dtype=torch.float64)
-        linear -= 4 * (lengths * a).square().sum()
+        linear -= 4 * (x.lengths * a).square().sum()
         alone -= 2 * (p.square() * (h + p)).sum()
     return float(s**3 * cubes + 3 * (s**2 * squares + s * linear + alone))
 
@@ -125,7 +129,7 @@ def _cubes_and_squares(x: _Points, y: _Points) -> tuple[Tensor, Tensor, Tensor]:
         if x is y and columns.start < rows.start:
             continue
         times = 2 if x is y and columns.start > rows.start else 1
-        g = inner_products(x.rows[rows], y.rows[columns])
+        g = x.rows[rows] @ y.rows[columns].mT
         if x is y and times == 1:
             g.fill_diagonal_(0)
         squares = g.square()

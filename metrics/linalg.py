@@ -6,7 +6,8 @@ take half the time of the MKL in torch. On any other device it is torch's own.
 
 Large products and eigenproblems take as many threads as torch is set to. The rest takes one: the
 threads of a decomposition wait for each other at every column, and on a busy machine that takes
-many times as long as the work.
+many times as long as the work. Threads of OpenBLAS that have nothing to do keep those of torch
+waiting for milliseconds, and the other way round: loops of short steps stay with one of the two.
 """
 
 from __future__ import annotations
@@ -53,17 +54,8 @@ def gram(blocks: Iterable[Tensor]) -> Tensor:
     return _mirrored(torch.from_numpy(upper.T))
 
 
-def inner_products(x: Tensor, y: Tensor) -> Tensor:
-    """Returns X Y^T of rows, shape `(N, M)`, in their precision; by half of the work if x is y."""
-    if x.device.type != "cpu":
-        return x @ y.mT
-    left, right = _array(x), _array(y)
-    with _threads(many=x.numel() * len(y) >= _LARGE_PRODUCT):
-        return torch.from_numpy(left @ right.T)
-
-
 def keeps_single(x: Tensor) -> bool:
-    """Returns whether `inner_products` of float32 rows on this device are not rounded to TF32."""
+    """Returns whether products of float32 rows on this device are not rounded to TF32."""
     return x.device.type == "cpu" or torch.get_float32_matmul_precision() == "highest"
 
 

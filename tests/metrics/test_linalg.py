@@ -6,7 +6,6 @@ from dgmbench.metrics.linalg import (
     cholesky,
     eigenvalues,
     gram,
-    inner_products,
     inverse_trace,
     keeps_single,
     spectrum,
@@ -58,14 +57,6 @@ def test_large_products_take_the_threads_of_torch_and_give_them_back(d, threads)
     torch.set_num_threads(1)
     assert inside[1] == {threads}
     assert blas_threads() == before
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_inner_products_keep_the_precision(dtype):
-    x, y = normal(20, 30).to(dtype), normal(10, 30, seed=1).to(dtype)
-    assert inner_products(x, y).dtype == dtype
-    assert torch.allclose(inner_products(x, y), x @ y.T, rtol=1e-4, atol=1e-5)
-    assert torch.allclose(inner_products(x, x), x @ x.T, rtol=1e-4, atol=1e-5)
 
 
 def test_single_precision_is_not_trusted_where_torch_may_round_it(monkeypatch):
