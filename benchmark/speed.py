@@ -23,6 +23,9 @@ from .speed_report import Timing, draw, show, write_markdown
 from .speed_worker import Answer, work
 
 TIMEOUT = 900.0
+# Seconds before a call: threads of the contender before it wait for more work by turning in
+# circles, and would take the cores of this one.
+PAUSE = 0.5
 
 
 def speed(out: Path, repeats: int = 3, cases: Sequence[str] | None = None) -> Path:
@@ -135,6 +138,7 @@ class Run:
     def turn(self) -> None:
         """Has the contender compute its number once more."""
         if self.status == "ok":
+            time.sleep(PAUSE)
             self.pipe.send(True)
             if (answer := self._receive()) is not None:
                 self.answers.append(answer)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from .cost import PeakMemory
 from .speed_cases import Case, Contender, features
 
 Answer = tuple[float, float, float, float]  # what `work` sends
@@ -36,32 +35,11 @@ def work(pipe: Connection, case: Case, contender: Contender) -> None:
     sys.stdout = sys.stderr  # some peers print; the table stays whole
     contender.call(*features(min(WARM[0], case.n), min(WARM[1], case.d)))
     x, y = features(case.n, case.d)
-    peak = memory_watch()
+    peak = PeakMemory("cpu")
+    held = peak.read()
     pipe.send("ok")
     while pipe.recv():
         start, start_cpu = time.perf_counter(), time.process_time()
         value = contender.call(x, y)
         seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
-        pipe.send((seconds, cpu, peak(), value))
-
-
-def memory_watch() -> Callable[[], float]:
-    """Returns a function that tells the peak of this process's memory since now, in megabytes.
-
-    Linux counts the resident memory from now on. Elsewhere the peak is that of the whole life of
-    the process, less its peak so far, so what stays below an earlier peak is not seen.
-    """
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists() and os.access(clear, os.W_OK):
-        clear.write_text("5")  # resets the high-water mark
-    begin = _high_water()
-    return lambda: _high_water() - begin
-
-
-def _high_water() -> float:
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
-        return int(line.split()[1]) / 1000
-    unit = 1e6 if sys.platform == "darwin" else 1e3  # getrusage counts bytes there, kB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+        pipe.send((seconds, cpu, (peak.read() - held) / 1e6, value))
