@@ -22,6 +22,7 @@ from torch import Tensor
 from .pairwise import tiles
 from .thinning import order_along
 
+_ROWS = 128  # points whose coordinates are held in double precision at once
 _TILE = 2048  # points a side whose products are held at once
 _OWN_TILE = 336  # of a set with itself: smaller tiles take fewer pairs twice
 
@@ -40,8 +41,9 @@ def subset_values(
         dtype: Precision of the products.
     """
     middle = (x.mean(dim=0) + y.mean(dim=0)) / 2
-    radius = max(_radius(x, middle), _radius(y, middle)) or 1.0
-    sides = [_Points.of(side, middle, radius, dtype) for side in (x, y)]
+    sides = [_Points.of(side, middle, dtype) for side in (x, y)]
+    radius = max(float(side.lengths.max()) for side in sides) or 1.0
+    sides = [side.shrunk(radius) for side in sides]
     generator = torch.Generator().manual_seed(seed)
     values = []
     for _ in range(subsets):
@@ -72,13 +74,26 @@ class _Points:
     order: Tensor
 
     @classmethod
-    def of(cls, x: Tensor, middle: Tensor, radius: float, dtype: torch.dtype) -> _Points:
-        d, level = x.shape[1], float(middle @ middle) / x.shape[1] + 1
-        parts = [(part - middle) / radius for part in x.split(256)]
-        own = torch.cat([part @ middle for part in parts]) * (radius / d)
-        rows = torch.cat([part.to(dtype) for part in parts])
-        lengths = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
-        return cls(rows, lengths, own, level, radius**2 / d, order_along(x))
+    def of(cls, x: Tensor, middle: Tensor, dtype: torch.dtype) -> _Points:
+        """Points as they are, r = 1."""
+        n, d = x.shape
+        rows, own, lengths = x.new_empty(n, d, dtype=dtype), x.new_empty(n), x.new_empty(n)
+        buffer = x.new_empty(_ROWS, d)
+        for i in range(0, n, _ROWS):
+            block = torch.sub(x[i : i + _ROWS], middle, out=buffer[: n - i])
+            own[i : i + _ROWS] = block @ middle / d
+            lengths[i : i + _ROWS] = torch.linalg.vector_norm(block, dim=1)
+            rows[i : i + _ROWS] = block
+        return cls(rows, lengths, own, float(middle @ middle) / d + 1, 1 / d, order_along(x))
+
+    def shrunk(self, radius: float) -> _Points:
+        """The same points with another r; these rows become theirs."""
+        rows, lengths, scale = (
+            self.rows.div_(radius),
+            self.lengths / radius,
+            self.scale * radius**2,
+        )
+        return replace(self, rows=rows, lengths=lengths, scale=scale)
 
     @property
     def shift(self) -> Tensor:
@@ -96,13 +111,10 @@ class _Points:
         """Sums of a^k u for k = 0, 1, 2, float64, shape `(3, D)`."""
         powers = torch.stack([torch.ones_like(self.own), self.shift, self.shift.square()])
         total = powers.new_zeros(3, self.rows.shape[1])
-        for some, rows in zip(powers.split(256, dim=1), self.rows.split(256), strict=True):
-            total.addmm_(some, rows.to(torch.float64))
+        buffer = powers.new_empty(_ROWS, self.rows.shape[1])
+        for some, rows in zip(powers.split(_ROWS, dim=1), self.rows.split(_ROWS), strict=True):
+            total.addmm_(some, buffer[: len(rows)].copy_(rows))
         return total
-
-
-def _radius(x: Tensor, middle: Tensor) -> float:
-    return max(float(torch.linalg.vector_norm(p - middle, dim=1).max()) for p in x.split(256))
 
 
 def _total(x: _Points, y: _Points) -> float:
