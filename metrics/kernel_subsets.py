@@ -88,12 +88,8 @@ class _Points:
 
     def shrunk(self, radius: float) -> _Points:
         """The same points with another r; these rows become theirs."""
-        rows, lengths, scale = (
-            self.rows.div_(radius),
-            self.lengths / radius,
-            self.scale * radius**2,
-        )
-        return replace(self, rows=rows, lengths=lengths, scale=scale)
+        rows, lengths = self.rows.div_(radius), self.lengths / radius
+        return replace(self, rows=rows, lengths=lengths, scale=self.scale * radius**2)
 
     @property
     def shift(self) -> Tensor:

@@ -36,7 +36,8 @@ def nearest_neighbour_ratio(samples: Tensor, reference: Tensor, train: Tensor) -
     Returns:
         The ratio of medians. NaN when half of the reference are training points. The standard
         error is over samples and reference; train is held fixed, since the model depends on it.
-        Time is O((N + M) T D), memory linear.
+        Where distances take few values, as between bits, and both medians stay at one of them, it
+        is near 0, which the note says. Time is O((N + M) T D), memory linear.
 
     Raises:
         ValueError: See `checks.as_pair`.
@@ -48,8 +49,10 @@ def nearest_neighbour_ratio(samples: Tensor, reference: Tensor, train: Tensor) -
     ratio = top / base
     stderr = math.sqrt(top_variance + ratio**2 * base_variance) / base
     copies = int((near == 0).sum())
-    note = f"{copies} of {len(near)} samples are copies of training points" if copies else ""
-    return Estimate(ratio, stderr, len(near), note)
+    notes = [f"{copies} of {len(near)} samples are copies of training points"] if copies else []
+    if _tied(near) and _tied(usual):
+        notes.append("distances tie at both medians: the error is below their spacing, not none")
+    return Estimate(ratio, stderr, len(near), "; ".join(notes))
 
 
 def distances_to_train(
@@ -81,6 +84,14 @@ def _median(values: NDArray[np.float64]) -> tuple[float, float]:
     weight = np.diff(stats.beta.cdf(np.arange(n + 1) / n, (n + 1) / 2, (n + 1) / 2))
     mean = float(weight @ ordered)
     return float(np.median(ordered)), float(weight @ (ordered - mean) ** 2)
+
+
+def _tied(values: NDArray[np.float64]) -> bool:
+    """Whether the order statistics one standard deviation of rank off the median equal it."""
+    n, half = len(values), math.sqrt(len(values)) / 2
+    ordered = np.sort(values)
+    low, high = max(0, math.floor(n / 2 - half)), min(n - 1, math.ceil(n / 2 + half))
+    return bool(ordered[low] == ordered[high])
 
 
 class TrainedMetric(EstimatedMetric):
