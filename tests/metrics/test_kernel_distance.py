@@ -8,6 +8,7 @@ import torch
 from dgmbench.metrics import kernel_subsets
 from dgmbench.metrics.jackknife import block_jackknife
 from dgmbench.metrics.kernel_distance import _cubes, _lift, _means_by_moments, kernel_distance
+from dgmbench.metrics.kernel_subsets import points_of, subset_value
 from dgmbench.metrics.pairwise import pair_means
 
 
@@ -99,12 +100,21 @@ def test_single_precision_is_far_below_the_standard_error():
 @pytest.mark.parametrize("step", [7, 20, 64])
 def test_tiles_in_single_precision_add_up(sides, step, monkeypatch):
     monkeypatch.setattr(kernel_subsets, "_TILE", step)
-    monkeypatch.setattr(kernel_subsets, "_OWN_TILE", step)
     x, y = (torch.cat([side] * 60, dim=1).float() for side in sides)
     x, y = x[:20], y[:20]
     estimate = kernel_distance(x, y, subsets=2, subset_size=20)
     expected = by_the_definition(x.double(), y.double())
     assert estimate.value == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_subsets_elsewhere_are_those_on_a_cpu(sides, dtype, monkeypatch):
+    monkeypatch.setattr(kernel_subsets, "_TILE_ELSEWHERE", 8)
+    points, rows = points_of(*sides, dtype), (torch.arange(5, 25), torch.arange(20))
+    expected = subset_value(*(side.in_numpy() for side in points), *rows)
+    assert subset_value(*points, *rows) == pytest.approx(
+        expected, rel=1e-5 if dtype == torch.float32 else 1e-12
+    )
 
 
 def test_subsets_keep_their_digits_at_an_offset(sides):
