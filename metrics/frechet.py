@@ -52,7 +52,7 @@ def frechet_distance(samples: Tensor, reference: Tensor) -> Estimate:
     Raises:
         ValueError: See `checks.as_pair`.
     """
-    x, y = as_pair(samples, reference)
+    x, y = as_pair(samples, reference, single=True)
     return _estimate(point_side(x), point_side(y), lambda: (exact_side(x), exact_side(y)))
 
 

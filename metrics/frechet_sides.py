@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .checks import in_double
 from .linalg import cholesky, inverse_trace
 from .moments import Moments, centred_rows, moments
 from .thinning import thinned
@@ -60,15 +61,24 @@ class Side:
 
 
 def point_side(x: Tensor) -> Side:
-    """Returns the fast side of float64 rows, shape `(N, D)`: by Cholesky where it exists."""
+    """Returns the fast side of rows, shape `(N, D)`: by Cholesky where it exists.
+
+    Args:
+        x: Float64 or float32.
+    """
     if len(x) <= x.shape[1]:
-        return _wide_side(x)
+        return exact_side(x)
     merged = moments(x)
     return _cholesky_side(merged, x[thinned(x)] - merged.mean) or exact_side(x)
 
 
 def exact_side(x: Tensor) -> Side:
-    """Returns the side of float64 rows, shape `(N, D)`, at full precision whatever the rank."""
+    """Returns the side of rows, shape `(N, D)`, at full precision whatever the rank.
+
+    Args:
+        x: Float64 or float32.
+    """
+    x = in_double(x)
     if len(x) <= x.shape[1]:
         return _wide_side(x)
     root = math.sqrt(len(x) - 1)

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import as_pair
+from .checks import as_pair, in_double
 from .estimate import Estimate, TwoSampleMetric
 from .kernel_subsets import subset_values
 from .linalg import keeps_single
@@ -53,11 +53,12 @@ def kernel_distance(
     Raises:
         ValueError: See `checks.as_pair`; or subsets that cannot be drawn.
     """
-    x, y = as_pair(samples, reference)
     if subsets is not None:
+        x, y = as_pair(samples, reference, single=True)
         single = max(samples.dtype.itemsize, reference.dtype.itemsize) <= 4 and keeps_single(x)
         dtype = torch.float32 if single else torch.float64
         return _over_subsets(x, y, subsets, subset_size, seed, dtype)
+    x, y = as_pair(samples, reference)
     means = _means(_lift(x), _lift(y))
     return Estimate(means.unbiased(), means.stderr(), len(x))
 
@@ -157,7 +158,7 @@ def _over_subsets(
     values = subset_values(x, y, subsets, size, seed, dtype)
     share = size / least
     if share > 0.5 or subsets < 2:  # too few subsets, or too alike, to tell a variance
-        stderr = _means(_lift(x), _lift(y)).stderr()
+        stderr = _means(_lift(in_double(x)), _lift(in_double(y))).stderr()
     else:
         stderr = math.sqrt(float(values.var()) * (share / (1 - share) + 1 / subsets))
     return Estimate(float(values.mean()), stderr, len(x), f"{subsets} subsets of {size} points.")

@@ -42,8 +42,8 @@ def subset_values(
     """Returns the unbiased MMD^2 with the cubic kernel on each subset, float64, `(subsets,)`.
 
     Args:
-        x: Float64 rows, shape `(N, D)`.
-        y: Float64 rows, shape `(M, D)`.
+        x: Float64 or float32 rows, shape `(N, D)`.
+        y: Float64 or float32 rows, shape `(M, D)`.
         subsets: Number of subsets.
         size: Points of each side in a subset, at least 2.
         seed: Seed of the subsets, which do not depend on the order of the rows.
@@ -90,8 +90,8 @@ class Points:
     def of(cls, x: Tensor, middle: Tensor, dtype: torch.dtype) -> Points:
         """Points as they are, r = 1."""
         n, d = x.shape
-        rows, own, lengths = x.new_empty(n, d, dtype=dtype), x.new_empty(n), x.new_empty(n)
-        buffer = x.new_empty(_ROWS, d)
+        rows, buffer = x.new_empty(n, d, dtype=dtype), middle.new_empty(_ROWS, d)
+        own, lengths = middle.new_empty(n), middle.new_empty(n)
         for i in range(0, n, _ROWS):
             block = torch.sub(x[i : i + _ROWS], middle, out=buffer[: n - i])
             own[i : i + _ROWS] = block @ middle / d
@@ -134,7 +134,7 @@ class Points:
 
 def points_of(x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Points]:
     """Returns both sides about their common middle, with one r."""
-    middle = (x.mean(dim=0) + y.mean(dim=0)) / 2
+    middle = (x.mean(dim=0, dtype=torch.float64) + y.mean(dim=0, dtype=torch.float64)) / 2
     sides = [Points.of(side, middle, dtype) for side in (x, y)]
     radius = max(float(side.lengths.max()) for side in sides) or 1.0
     return [side.shrunk(radius) for side in sides]

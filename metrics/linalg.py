@@ -51,7 +51,7 @@ def gram(blocks: Iterable[Tensor]) -> Tensor:
         upper = blas.dsyrk(1.0, _array(first).T)
         for block in blocks:
             upper = blas.dsyrk(1.0, _array(block).T, beta=1.0, c=upper, overwrite_c=True)
-    return _mirrored(torch.from_numpy(upper.T))
+    return _mirrored(upper.T)
 
 
 def keeps_single(x: Tensor) -> bool:
@@ -59,14 +59,14 @@ def keeps_single(x: Tensor) -> bool:
     return x.device.type == "cpu" or torch.get_float32_matmul_precision() == "highest"
 
 
-def _mirrored(lower: Tensor, step: int = 256) -> Tensor:
+def _mirrored(lower: np.ndarray, step: int = 256) -> Tensor:
     """Copies the lower triangle to the upper one, in place."""
     for i in range(0, len(lower), step):
         rows = lower[i : i + step]
-        lower[:i, i : i + step] = rows[:, :i].mT
+        lower[:i, i : i + step] = rows[:, :i].T
         corner = rows[:, i : i + step]
-        corner.copy_(corner.tril() + corner.tril(-1).mT)
-    return lower
+        corner += np.tril(corner, -1).T
+    return torch.from_numpy(lower)
 
 
 def cholesky(matrix: Tensor) -> Tensor | None:

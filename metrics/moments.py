@@ -68,21 +68,26 @@ class Moments:
 
 
 def moments(x: Tensor) -> Moments:
-    """Returns the moments of float64 rows, shape `(N, D)`; takes O(D^2) memory beyond them."""
+    """Returns the moments of float64 or float32 rows, shape `(N, D)`, in float64.
+
+    Takes O(D^2) memory beyond them.
+    """
     x, n = x.detach(), len(x)
     if n == 0:
-        return Moments(0, x.new_zeros(x.shape[1]), x.new_zeros(x.shape[1], x.shape[1]))
+        nothing = x.new_zeros(x.shape[1], dtype=torch.float64)
+        return Moments(0, nothing, torch.outer(nothing, nothing))
     # On a CPU by NumPy: torch's threads would still spin when those of the products start.
     on_cpu = x.device.type == "cpu"
     rows: Any = x.numpy() if on_cpu else x
-    subtract: Any = np.subtract if on_cpu else torch.sub
+    library: Any = np if on_cpu else torch
     step = max(_ROWS, _NUMBERS // x.shape[1])
-    mean, memory = rows.mean(0), rows[:step] + 0
+    mean = rows.mean(0, dtype=library.float64)
+    memory = rows[:step] - mean
     rest = mean * 0  # what rounding left of the sum
 
     def centred() -> Iterator[Tensor]:
         for i in range(0, n, step):
-            block = subtract(rows[i : i + step], mean, out=memory[: n - i])
+            block = library.subtract(rows[i : i + step], mean, out=memory[: n - i])
             rest[:] += block.sum(0)
             yield torch.as_tensor(block)
 

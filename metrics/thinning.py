@@ -17,7 +17,7 @@ def thinned(x: Tensor, width: int | None = None) -> Tensor:
     from k normal quantities is off by 1 / sqrt(2 k), that is by 2 % to 4 %.
 
     Args:
-        x: Float64 rows, shape `(N, D)`.
+        x: Float64 or float32 rows, shape `(N, D)`.
         width: What the cost of a row grows with; D by default.
     """
     n, d = x.shape
@@ -28,7 +28,7 @@ def thinned(x: Tensor, width: int | None = None) -> Tensor:
 
 
 def order_along(x: Tensor) -> Tensor:
-    """Returns the indices that sort float64 rows, shape `(N, D)`, along a direction of no meaning.
+    """Returns the indices that sort rows, shape `(N, D)`, along a direction of no meaning.
 
     A cheap order of content: equal rows stand together, and hardly ever do others tie.
     """

@@ -78,11 +78,15 @@ def test_a_shift_of_both_sides_does_not_matter(name, sides):
     assert one.value == pytest.approx(other.value, rel=1e-7)
 
 
+@pytest.mark.parametrize("of_x", [torch.float16, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("of_y", [torch.float32, torch.bfloat16])
 @every
-def test_half_precision_is_computed_in_double(name, sides):
-    function, (x, y) = PAIRS[name][0], (side.half() for side in sides)
+def test_any_precision_is_computed_in_double(name, of_x, of_y, sides):
+    function, x, y = PAIRS[name][0], sides[0].to(of_x).requires_grad_(), sides[1].to(of_y)
     rel = 1e-6 if name == "kernel-subsets" else 1e-12  # whose products have the input's precision
-    assert function(x, y).value == pytest.approx(function(x.double(), y.double()).value, rel=rel)
+    one, other = function(x, y), function(x.detach().double(), y.double())
+    assert one.value == pytest.approx(other.value, rel=rel)
+    assert one.stderr == pytest.approx(other.stderr, rel=1e-5, nan_ok=True)
 
 
 @every
