@@ -235,7 +235,8 @@ def test_a_function_takes_inputs_on_a_gpu(cls):
 @pytest.mark.parametrize(("cls", "arguments"), [v for v in VARIANTS if v != (metrics.C2ST, {})])
 def test_no_metric_mixes_devices(cls, arguments, request):
     expected = estimate_on("cpu", cls, arguments)
-    the_same(estimate_on(request.getfixturevalue("far"), cls, arguments), expected, rel=1e-9)
+    rel = 1e-6 if "subsets" in arguments else 1e-9  # products of subsets in single precision
+    the_same(estimate_on(request.getfixturevalue("far"), cls, arguments), expected, rel)
 
 
 def test_a_value_is_on_the_device_of_its_metric(far):
