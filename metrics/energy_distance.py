@@ -33,7 +33,7 @@ def energy_distance(samples: Tensor, reference: Tensor, unbiased: bool = True) -
     Raises:
         ValueError: See `checks.as_pair`.
     """
-    x, y = centred(*as_pair(samples, reference))
+    x, y = centred(*as_pair(samples, reference, single=True))
     means = pair_means(_negative_distances, x, y)
     return Estimate(means.unbiased() if unbiased else means.biased(), means.stderr(), len(x))
 

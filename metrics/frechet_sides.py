@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .checks import in_double
 from .linalg import cholesky, inverse_trace
 from .moments import Moments, centred_rows, moments
 from .thinning import thinned
@@ -78,7 +77,6 @@ def exact_side(x: Tensor) -> Side:
     Args:
         x: Float64 or float32.
     """
-    x = in_double(x)
     if len(x) <= x.shape[1]:
         return _wide_side(x)
     root = math.sqrt(len(x) - 1)

@@ -104,7 +104,7 @@ def mmd(
 
 
 def centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns both sides less the midpoint of their means."""
+    """Returns both sides, float64 or float32, less the midpoint of their means, in float64."""
     middle = (centre(x) + centre(y)) / 2
     return x - middle, y - middle
 

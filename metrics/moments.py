@@ -22,6 +22,7 @@ from torch import Tensor
 
 from .linalg import gram
 
+Array = Any  # of NumPy, or a tensor
 _ROWS, _NUMBERS = 1024, 2**17  # the least that is centred at a time: stays in cache if it can
 
 
@@ -76,23 +77,31 @@ def moments(x: Tensor) -> Moments:
     if n == 0:
         nothing = x.new_zeros(x.shape[1], dtype=torch.float64)
         return Moments(0, nothing, torch.outer(nothing, nothing))
-    # On a CPU by NumPy: torch's threads would still spin when those of the products start.
-    on_cpu = x.device.type == "cpu"
-    rows: Any = x.numpy() if on_cpu else x
-    library: Any = np if on_cpu else torch
-    step = max(_ROWS, _NUMBERS // x.shape[1])
-    mean = rows.mean(0, dtype=library.float64)
-    memory = rows[:step] - mean
+    mean, blocks = _centred_blocks(x)
     rest = mean * 0  # what rounding left of the sum
 
-    def centred() -> Iterator[Tensor]:
-        for i in range(0, n, step):
-            block = library.subtract(rows[i : i + step], mean, out=memory[: n - i])
+    def counted() -> Iterator[Tensor]:
+        for block in blocks:
             rest[:] += block.sum(0)
             yield torch.as_tensor(block)
 
-    scatter, left = gram(centred()), torch.as_tensor(rest)
+    scatter, left = gram(counted()), torch.as_tensor(rest)
     return Moments(n, torch.as_tensor(mean + rest / n), scatter.addr_(left, left, alpha=-1 / n))
+
+
+def _centred_blocks(x: Tensor) -> tuple[Array, Iterator[Array]]:
+    """The mean of float64 or float32 rows, and blocks of them less it, in memory that they share.
+
+    On a CPU both are NumPy's: torch's threads would still spin when those of a product start.
+    """
+    library: Any = np if x.device.type == "cpu" else torch
+    rows: Array = x.numpy() if library is np else x
+    step = max(_ROWS, _NUMBERS // x.shape[1])
+    mean = rows.mean(0, dtype=library.float64)
+    memory = rows[:step] - mean
+    starts = range(0, len(x), step)
+    parts = (rows[i : i + step] for i in starts)
+    return mean, (library.subtract(part, mean, out=memory[: len(part)]) for part in parts)
 
 
 def unpack(rows: Sequence[Tensor] | Tensor) -> Moments:
@@ -110,15 +119,22 @@ def _unpack_row(row: Tensor) -> Moments:
 
 
 def centre(x: Tensor) -> Tensor:
-    """Returns the mean of rows `(N, D)`; a second pass removes the rounding of the first."""
-    return centred_rows(x)[0]
+    """Returns the mean of rows, shape `(N, D)`; a second pass removes the rounding of the first.
+
+    Args:
+        x: Float64 or float32.
+    """
+    mean, blocks = _centred_blocks(x.detach())
+    return torch.as_tensor(mean + sum(block.sum(0) for block in blocks) / len(x))
 
 
 def centred_rows(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the mean of rows `(N, D)` and the rows less it, in memory of their own."""
-    if len(x) == 0:
-        return x.new_zeros(x.shape[1]), x
-    first = x.mean(dim=0)
+    """Returns the mean of rows, shape `(N, D)`, and the rows less it, both float64.
+
+    Args:
+        x: Float64 or float32.
+    """
+    first = x.mean(dim=0, dtype=torch.float64)
     rows = x - first
     rest = rows.mean(dim=0)
     return first + rest, rows.sub_(rest)

@@ -53,7 +53,7 @@ def sinkhorn_divergence(
     """
     if regularization is not None and regularization <= 0:
         raise ValueError(f"Expected a positive regularization, got {regularization}.")
-    x, y = centred(*as_pair(samples, reference))
+    x, y = centred(*as_pair(samples, reference, single=True))
     e = regularization or 0.1 * (_total_variance(y) or _total_variance(x) or 1.0)
     f, g, error = _solve(x, y, e, iterations, tolerance)
     (own_x, error_x), (own_y, error_y) = (

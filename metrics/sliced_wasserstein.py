@@ -51,7 +51,7 @@ def sliced_wasserstein(
     """
     if directions < 1:
         raise ValueError(f"Expected at least one direction, got {directions}.")
-    x, y = centred(*as_pair(samples, reference))
+    x, y = centred(*as_pair(samples, reference, single=True))
     theta = _directions(x, directions, seed)  # (L, D)
     pieces = Coupling(len(x), len(y), x.device)
     blocks = theta.split(_BLOCK)
