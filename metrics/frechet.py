@@ -31,11 +31,13 @@ from .frechet_sides import Side, exact_side, moment_side, point_side, truncated_
 from .linalg import gram, spectrum, triangular_product
 from .moments import Moments, moments, unpack
 from .order import content_keys, mix, shuffled_order
+from .threads import torch_on_one_thread
 
 _TOLERANCE = 1e-10  # of the traces: the rounding error that the fast way may have
 _EPS = torch.finfo(torch.float64).eps
 
 
+@torch_on_one_thread()
 def frechet_distance(samples: Tensor, reference: Tensor) -> Estimate:
     """Returns the (squared) Frechet distance; exact at any rank and any offset.
 
@@ -183,6 +185,7 @@ class _Distance:
     of_y: Tensor
 
 
+@torch_on_one_thread()
 def _estimate(x: Side, y: Side, exactly: Callable[[], tuple[Side, Side]]) -> Estimate:
     found = _distance(x, y, exactly)
     x, y, shift = found.x, found.y, found.x.mean - found.y.mean

@@ -10,14 +10,12 @@ cancels in the distance and is left out, which leaves 3 p q (2 h + p + q), p = a
 q = b - h / 2, of (a + b)^3. The products g, and the sums along a tile of their squares and cubes,
 have the precision of the input; the rest is double.
 
-On a CPU the subsets are spread over threads and computed by NumPy, which leaves a thread to
-itself; on any other device one comes after the other, by torch.
+On a CPU they are computed by NumPy side by side, on any other device by torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -26,8 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .linalg import one_thread
 from .thinning import order_along
+from .threads import spread
 
 Array = Any  # an array of NumPy, or a tensor: what is done with it here is spelled alike in both
 
@@ -52,14 +50,11 @@ def subset_values(
     a, b = points_of(x, y, dtype)
     generator = torch.Generator().manual_seed(seed)
     orders = [order_along(side) for side in (x, y)]
-    drawn = [[_drawn(order, size, generator) for order in orders] for _ in range(subsets)]
-    if x.device.type != "cpu":
-        values = [subset_value(a, b, *rows) for rows in drawn]
-    else:
+    drawn = ([_drawn(order, size, generator) for order in orders] for _ in range(subsets))
+    if x.device.type == "cpu":
         a, b = a.in_numpy(), b.in_numpy()
-        with one_thread(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            values = list(pool.map(lambda rows: subset_value(a, b, *rows), drawn))
-    return torch.tensor(values, dtype=torch.float64)
+    values = spread(lambda rows: subset_value(a, b, *rows), drawn, x.device)
+    return torch.tensor(list(values), dtype=torch.float64)
 
 
 def _drawn(order: Tensor, size: int, generator: torch.Generator) -> Tensor:

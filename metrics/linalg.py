@@ -6,33 +6,22 @@ take half the time of the MKL in torch. On any other device it is torch's own.
 
 Large products and eigenproblems take as many threads as torch is set to. The rest takes one: the
 threads of a decomposition wait for each other at every column, and on a busy machine that takes
-many times as long as the work. Threads of OpenBLAS that have nothing to do keep those of torch
-waiting for milliseconds, and the other way round: loops of short steps stay with one of the two.
+many times as long as the work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 from scipy.linalg import blas, eigh_tridiagonal, lapack
-from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-_BLAS = ThreadpoolController().select(user_api="blas")
+from .threads import blas_threads
+
 _WIDE = 384  # from here on a tridiagonal matrix on the way to a spectrum pays
 _LARGE, _LARGE_PRODUCT = 1024, 2**26  # eigenproblems and products that take all threads
-
-
-def _threads(many: bool) -> AbstractContextManager[object]:
-    return _BLAS.limit(limits=torch.get_num_threads() if many else 1)
-
-
-def one_thread() -> AbstractContextManager[object]:
-    """Keeps NumPy's and SciPy's products to the thread that asks for them."""
-    return _threads(many=False)
 
 
 def gram(blocks: Iterable[Tensor]) -> Tensor:
@@ -47,7 +36,7 @@ def gram(blocks: Iterable[Tensor]) -> Tensor:
         for block in blocks:
             total.addmm_(block.mT, block)
         return total
-    with _threads(many=first.numel() * first.shape[1] >= _LARGE_PRODUCT):
+    with blas_threads(many=first.numel() * first.shape[1] >= _LARGE_PRODUCT):
         upper = blas.dsyrk(1.0, _array(first).T)
         for block in blocks:
             upper = blas.dsyrk(1.0, _array(block).T, beta=1.0, c=upper, overwrite_c=True)
@@ -74,7 +63,7 @@ def cholesky(matrix: Tensor) -> Tensor | None:
     if matrix.device.type != "cpu":
         factor, failed = torch.linalg.cholesky_ex(matrix, upper=True)
     else:
-        with _threads(many=False):
+        with blas_threads(many=False):
             lower, failed = lapack.dpotrf(_array(matrix).T, lower=1)
         factor = torch.from_numpy(lower.T)
     return None if int(failed) else factor
@@ -95,7 +84,7 @@ def eigenvalues(matrix: Tensor) -> Tensor:
     """Returns the eigenvalues of a symmetric float64 matrix, increasing."""
     if matrix.device.type != "cpu":
         return torch.linalg.eigvalsh(matrix)
-    with _threads(many=len(matrix) >= _LARGE):
+    with blas_threads(many=len(matrix) >= _LARGE):
         return torch.from_numpy(np.linalg.eigvalsh(_array(matrix)))
 
 
@@ -118,7 +107,7 @@ def spectrum(matrix: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     if matrix.device.type != "cpu":
         values, axes = torch.linalg.eigh(matrix)
     elif len(matrix) < _WIDE or len(matrix) < len(rows):
-        with _threads(many=len(matrix) >= _LARGE):
+        with blas_threads(many=len(matrix) >= _LARGE):
             values, axes = map(torch.from_numpy, np.linalg.eigh(_array(matrix)))
     else:
         return _tridiagonal_spectrum(matrix, rows)
@@ -128,13 +117,13 @@ def spectrum(matrix: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 def _tridiagonal_spectrum(matrix: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     d = len(matrix)
     work = int(lapack.dsytrd_lwork(d, lower=1)[0])
-    with _threads(many=d >= _LARGE):
+    with blas_threads(many=d >= _LARGE):
         reduced, diagonal, beside, scales, _ = lapack.dsytrd(_array(matrix).T, lower=1, lwork=work)
     size = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-300)
     columns = _array((rows / size).to(torch.float32)).T
     # The reflectors below the diagonal are those of a QR decomposition of one row less.
     reflectors, scales = (part.astype(np.float32) for part in (reduced[1:, :-1], scales))
-    with _threads(many=False):
+    with blas_threads(many=False):
         values, axes = eigh_tridiagonal(diagonal, beside, check_finite=False)
         rest = lapack.sormqr("L", "T", reflectors, scales, columns[1:], 64 * len(rows))[0]
     turned = np.concatenate([columns[:1], rest]).T @ axes.astype(np.float32)

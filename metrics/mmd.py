@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .checks import as_pair
 from .estimate import Estimate, TwoSampleMetric
-from .moments import centre
+from .moments import centre, less
 from .order import content_order, shuffled_order
 from .pairwise import Kernel, pair_means, squared_distances, tile_size, tiles
 
@@ -106,7 +106,7 @@ def mmd(
 def centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Returns both sides, float64 or float32, less the midpoint of their means, in float64."""
     middle = (centre(x) + centre(y)) / 2
-    return x - middle, y - middle
+    return less(x, middle), less(y, middle)
 
 
 def mmd_test(

@@ -134,7 +134,14 @@ def centred_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         x: Float64 or float32.
     """
-    first = x.mean(dim=0, dtype=torch.float64)
-    rows = x - first
-    rest = rows.mean(dim=0)
+    first = centre(x)
+    rows = less(x, first)
+    rest = rows.mean(dim=0)  # the rounding of the mean itself, where it lies far from zero
     return first + rest, rows.sub_(rest)
+
+
+def less(x: Tensor, point: Tensor) -> Tensor:
+    """Returns float64 or float32 rows less a float64 point, in float64."""
+    if x.device.type != "cpu":
+        return x - point
+    return torch.from_numpy(np.subtract(x.numpy(), point.numpy()))  # torch would cast all x first

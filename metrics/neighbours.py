@@ -15,15 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .threads import spread
+
 # Distances that agree to this relative difference are tied: float64 sums of squares of one value
 # differ by less when the order of their terms changes, distinct distances by more.
 TIE = 1e-12
-_BLOCK = 2**22  # entries of a block of the distance matrix,
+_BLOCK = 2**21  # entries of a block of the distance matrix,
 _LEAST_ROWS = 128  # which has so many rows at least: a product of fewer takes twice the time
 _GROUP = 16  # columns whose minimum stands for them in the first bound on the k-th distance
 
@@ -51,8 +54,8 @@ class _Screen:
         a2, b2 = ((1 - c) * v.square().sum(dim=1) for v in (a, b))
         return cls(a, b, a2, b2, c, scale)
 
-    def rows(self, size: int) -> Iterator[slice]:
-        step = max(_LEAST_ROWS, size // max(len(self.y), 1))
+    def rows(self) -> Iterator[slice]:
+        step = max(_LEAST_ROWS, _BLOCK // max(len(self.y), 1))
         return (slice(i, min(i + step, len(self.x))) for i in range(0, len(self.x), step))
 
     def lower(self, rows: slice) -> Tensor:
@@ -100,11 +103,11 @@ def nearest_neighbours(
             f"Expected 1 <= k <= {available} (the neighbours there are), got k = {k}."
         )
     screen = _Screen.of(x, y)
-    found = [_nearest_block(screen, x, y, k, exclude_self, rows) for rows in screen.rows(_BLOCK)]
+    found = [*spread(partial(_nearest, screen, x, y, k, exclude_self), screen.rows(), x.device)]
     return torch.cat([d for d, _ in found]), torch.cat([j for _, j in found])
 
 
-def _nearest_block(
+def _nearest(
     screen: _Screen, x: Tensor, y: Tensor, k: int, exclude_self: bool, rows: slice
 ) -> tuple[Tensor, Tensor]:
     lower = screen.lower(rows)
@@ -149,14 +152,20 @@ def _kth_upper(values: Tensor, k: int) -> Tensor:
 def squared_distances(x: Tensor, y: Tensor, i: Tensor, j: Tensor) -> Tensor:
     """Returns ||x_i - y_j||^2 of pairs, in float64 from their differences, shape `(P,)`."""
     step = max(1, 2**18 // x.shape[1])
-    blocks = zip(i.split(step), j.split(step), strict=True)
-    return torch.cat([(x[a] - y[b]).square_().sum(dim=1) for a, b in blocks])
+    found = x.new_empty(len(i))
+    memory = x.new_empty(2, min(step, len(i)), x.shape[1])  # anew for each part would cost more
+    for parts in zip(i.split(step), j.split(step), found.split(step), strict=True):
+        left, right = memory[:, : len(parts[0])]
+        torch.index_select(x, 0, parts[0], out=left)
+        torch.index_select(y, 0, parts[1], out=right)
+        torch.sum(left.sub_(right).square_(), dim=1, out=parts[2])
+    return found
 
 
 def pairs_within(
     x: Tensor, y: Tensor, reach_x: Tensor, reach_y: Tensor
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yields the pairs at a distance of at most the larger of their two reaches, ties included.
+    """Finds the pairs at a distance of at most the larger of their two reaches, ties included.
 
     Args:
         x: Points, float64, shape `(N, D)`.
@@ -164,12 +173,13 @@ def pairs_within(
         reach_x: Radii of the balls around x, shape `(N,)`.
         reach_y: Radii of the balls around y, shape `(M,)`.
 
-    Yields:
-        Indices i, j and distances of a block of pairs, each of shape `(P,)`; all pairs of one i
-        come in one block. Time is O(N M D) plus O(D) a pair.
+    Returns:
+        An iterator over indices i, j and distances of a block of pairs, each of shape `(P,)`; all
+        pairs of one i come in one block. Time is O(N M D) plus O(D) a pair.
     """
     screen = _Screen.of(x, y)
-    for rows in screen.rows(_BLOCK):
+
+    def within(rows: slice) -> tuple[Tensor, Tensor, Tensor]:
         lower = screen.lower(rows)
         a, b = ((r / screen.scale).square() * (1 + 1e-6) for r in (reach_x[rows], reach_y))
         near = lower <= a.to(lower.dtype)[:, None]
@@ -178,4 +188,6 @@ def pairs_within(
         distance = squared_distances(x[rows], y, i, j).sqrt_()
         i = i + rows.start
         keep = distance <= torch.maximum(reach_x[i], reach_y[j]) * (1 + TIE)
-        yield i[keep], j[keep], distance[keep]
+        return i[keep], j[keep], distance[keep]
+
+    return spread(within, screen.rows(), x.device)

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_LEAST, _MOST, _NUMBERS = 256, 1024, 2**18
+_LEAST, _MOST, _NUMBERS = 256, 1024, 2**17
 
 
 def thinned(x: Tensor, width: int | None = None) -> Tensor:
     """Returns the indices of all rows where they are few, else of some of them.
 
     These are evenly spaced along some direction, so that the choice depends on the content of the
-    rows and not on their order. They number 2^18 / width, within 256 and 1,024: a standard error
+    rows and not on their order. They number 2^17 / width, within 256 and 1,024: a standard error
     from k normal quantities is off by 1 / sqrt(2 k), that is by 2 % to 4 %.
 
     Args:

@@ -18,19 +18,22 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .checks import as_points
+from .checks import as_points, in_double
 from .estimate import Estimate, EstimatedMetric
 from .linalg import eigenvalues, gram, spectrum
 from .order import shuffled_order
 from .thinning import thinned
+from .threads import torch_on_one_thread
 
 Kernel = Literal["cosine", "rbf"]
 _WIDE = 8  # dimensions from which on an RBF kernel of its usual width has full rank
 
 
+@torch_on_one_thread()
 def vendi_score(
     samples: Tensor,
     q: float = 1.0,
@@ -61,7 +64,7 @@ def vendi_score(
     """
     if not q >= 0:
         raise ValueError(f"Expected an order q >= 0, got {q}.")
-    x = as_points("samples", samples)
+    x = as_points("samples", samples, single=True)
     operator = _Operator.of(x, kernel, _width(x, kernel, bandwidth, reference))
     values, squares = operator.spectrum(thinned(x, len(operator.matrix)))
     score = _score(values, q)
@@ -84,7 +87,7 @@ class _Operator:
 
     @classmethod
     def of(cls, x: Tensor, kernel: Kernel, width: float) -> _Operator:
-        """The smallest of a kernel between rows, shape `(N, D)`."""
+        """The smallest of a kernel between float64 or float32 rows, shape `(N, D)`."""
         if kernel == "cosine":
             factor = _unit_rows(x)
         elif kernel != "rbf":
@@ -92,7 +95,7 @@ class _Operator:
         elif not width > 0:
             raise ValueError(f"Expected a positive bandwidth, got {width}.")
         else:
-            x = (x - x.mean(dim=0)) / width
+            x = (x - x.mean(dim=0, dtype=torch.float64)) / width
             if x.shape[1] >= _WIDE:
                 return cls(_rbf(x).div_(len(x)), None)
             factor = _pivoted_cholesky(x)
@@ -152,15 +155,20 @@ def _width(x: Tensor, kernel: Kernel, bandwidth: float | None, reference: Tensor
     data = x if reference is None else as_points("reference", reference)
     if bandwidth is not None or kernel == "cosine":
         return 1.0 if bandwidth is None else float(bandwidth)
-    return _median_distance(data)
+    return _median_distance(in_double(data))
 
 
 def _unit_rows(x: Tensor) -> Tensor:
-    norm = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    norm: Any
+    if x.device.type == "cpu":  # by NumPy: torch's threads would spin on into the next product
+        rows: Any = x.numpy()
+        norm = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
+    else:
+        rows, norm = x, torch.linalg.vector_norm(x, dim=1, dtype=torch.float64)
     zeros = int((norm == 0).sum())
     if zeros:
         raise ValueError(f"Expected non-zero rows for the cosine kernel, got {zeros} of {len(x)}.")
-    return x / norm
+    return torch.as_tensor(rows / norm[:, None])
 
 
 def _rbf(x: Tensor) -> Tensor:
@@ -248,7 +256,7 @@ class VendiScore(EstimatedMetric):
 
     def compute(self) -> Tensor:
         """Returns the score alone, without the work for its standard error."""
-        samples = as_points("samples", self.rows("samples"))
+        samples = as_points("samples", self.rows("samples"), single=True)
         width = _width(samples, self.kernel, self.bandwidth, self._reference())
         values = _Operator.of(samples, self.kernel, width).eigenvalues()
         return self._scalar(Estimate(_score(values, self.q), math.nan, len(samples)))

@@ -10,7 +10,8 @@ def normal(n, d):
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "kept"), [(1000, 3, 1000), (5000, 3, 1024), (900, 512, 512), (300, 2048, 256)]
+    ("n", "d", "kept"),
+    [(1000, 3, 1000), (5000, 3, 1024), (900, 512, 256), (900, 256, 512), (300, 2048, 256)],
 )
 def test_few_rows_are_all_kept_and_of_many_some(n, d, kept):
     chosen = thinned(normal(n, d))
