@@ -102,8 +102,11 @@ class Coupling:
         self.weight = ((ends - starts).to(torch.float64) / (n * m)).to(device)
 
     def gaps(self, x: Tensor, y: Tensor) -> Tensor:
-        """Returns x - y along the coupling of sorted `(L, n)` and `(L, m)`, shape `(L, K)`."""
-        return x - y if self.n == self.m else x[:, self.of_x] - y[:, self.of_y]
+        """Returns x - y along the coupling of sorted `(L, n)` and `(L, m)`, shape `(L, K)`.
+
+        May use the memory of x.
+        """
+        return x.sub_(y) if self.n == self.m else x[:, self.of_x].sub_(y[:, self.of_y])
 
     def targets(self, y: Tensor) -> Tensor:
         """Returns the mean of the partners of each x, shape `(L, n)`, from sorted y `(L, m)`."""
@@ -140,18 +143,19 @@ def _squares(x: Tensor, y: Tensor, blocks: Sequence[Tensor], pieces: Coupling) -
     """Sums of W_2^2 along the directions of each block."""
 
     def along(block: Tensor) -> float:
-        gaps = pieces.gaps(_sorted(block @ x.mT), _sorted(block @ y.mT))
+        gaps = pieces.gaps(_sorted_lines(block, x), _sorted_lines(block, y))
         return float((gaps.square_() @ pieces.weight).sum())
 
     return list(spread(along, blocks, x.device))
 
 
-def _sorted(lines: Tensor) -> Tensor:
-    """Sorts `(L, N)` in place; on a CPU by NumPy, in a fraction of the time of torch."""
-    if lines.device.type != "cpu":
-        return lines.sort(dim=1).values
-    lines.numpy().sort(axis=1)
-    return lines
+def _sorted_lines(theta: Tensor, x: Tensor) -> Tensor:
+    """Sorts rows `(N, D)` along directions `(L, D)`; on a CPU by NumPy, which is faster at it."""
+    if x.device.type != "cpu":
+        return (theta @ x.mT).sort(dim=1).values
+    lines = theta.numpy() @ x.numpy().T
+    lines.sort(axis=1)
+    return torch.from_numpy(lines)
 
 
 def _order(lines: Tensor) -> Tensor:
