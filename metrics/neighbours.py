@@ -2,7 +2,7 @@ r"""Exact nearest neighbours: the one pass that serves every metric of neighbour
 
 Squared distances are screened block by block through one matrix product,
 
-    ||x - y||^2 = ||x||^2 + ||y||^2 - 2 x.y,
+    ||x - y||^2 = (x, ||x||^2, 1).(-2 y, 1, ||y||^2),
 
 in single precision on a CPU, with the product's rounding bounded by c (||x||^2 + ||y||^2),
 c = (D + 16) eps. Only the pairs that this bound cannot rule out are measured in float64 from the
@@ -35,10 +35,9 @@ _GROUP = 16  # columns whose minimum stands for them in the first bound on the k
 class _Screen:
     """Lower bounds on squared distances in units of scale^2, by a matrix product."""
 
-    x: Tensor
-    y: Tensor
+    x: Tensor  # (x, x2, 1), shape (N, D + 2)
+    y: Tensor  # (-2 y, 1, y2), shape (M, D + 2)
     x2: Tensor  # (1 - c) ||x||^2, shape (N,)
-    y2: Tensor
     c: float
     scale: float
 
@@ -50,9 +49,12 @@ class _Screen:
         dtype = _screen_dtype(x)
         c = (x.shape[1] + 16) * torch.finfo(dtype).eps
         a = _scaled(x, center, scale, dtype)
-        b = a if y is x else _scaled(y, center, scale, dtype)
-        a2, b2 = ((1 - c) * v.square().sum(dim=1) for v in (a, b))
-        return cls(a, b, a2, b2, c, scale)
+        b = a.clone() if y is x else _scaled(y, center, scale, dtype)
+        a2, b2 = ((1 - c) * v[:, :-2].square().sum(dim=1) for v in (a, b))
+        a[:, -2], a[:, -1] = a2, 1
+        b[:, :-2] *= -2
+        b[:, -2], b[:, -1] = 1, b2
+        return cls(a, b, a2, c, scale)
 
     def rows(self) -> Iterator[slice]:
         step = max(_LEAST_ROWS, _BLOCK // max(len(self.y), 1))
@@ -60,15 +62,18 @@ class _Screen:
 
     def lower(self, rows: slice) -> Tensor:
         """Lower bounds on ||x_i - y_j||^2 / scale^2 of a block of rows, shape `(B, M)`."""
-        return torch.addmm(self.y2, self.x[rows], self.y.T, alpha=-2).add_(self.x2[rows, None])
+        return self.x[rows] @ self.y.mT
 
 
 def _scaled(x: Tensor, center: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
-    """Returns (x - center) / scale in `dtype`, without another float64 copy of all rows."""
-    out = torch.empty_like(x, dtype=dtype)
+    """Returns (x - center) / scale in `dtype` and two columns more, shape `(N, D + 2)`.
+
+    Without another float64 copy of all rows.
+    """
+    out = x.new_empty(len(x), x.shape[1] + 2, dtype=dtype)
     step = max(1, 2**18 // x.shape[1])
     for rows in range(0, len(x), step):
-        out[rows : rows + step] = (x[rows : rows + step] - center).div_(scale)
+        out[rows : rows + step, :-2] = (x[rows : rows + step] - center).div_(scale)
     return out
 
 
