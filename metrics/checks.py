@@ -12,19 +12,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_OF_NUMPY = {torch.float16, torch.float32, torch.float64, torch.bool, torch.uint8}
+_OF_NUMPY |= {torch.int8, torch.int16, torch.int32, torch.int64}
+
 
 def in_double(x: Tensor) -> Tensor:
-    """Returns `x` in float64 on its device; of MPS, which has no float64, on the processor."""
-    x = x.detach()
+    """Returns `x` in float64, detached, on its device; MPS has no float64: on the processor."""
+    x = x.detach().resolve_neg()
     if x.device.type == "mps":
         x = x.cpu()
-    if x.device.type != "cpu" or x.dtype == torch.bfloat16:
+    if x.device.type != "cpu" or x.dtype not in _OF_NUMPY:
         return x.to(torch.float64)
     return torch.from_numpy(x.numpy().astype(np.float64, copy=False))
 
 
 def as_points(name: str, x: Tensor, least: int = 2, single: bool = False) -> Tensor:
-    """Returns `x` as float64 rows, shape `(N, D)`.
+    """Returns `x` as float64 rows (float32, where it is `single`), shape `(N, D)`.
 
     Args:
         name: The argument's name, for the message.
@@ -40,11 +43,12 @@ def as_points(name: str, x: Tensor, least: int = 2, single: bool = False) -> Ten
         raise ValueError(f"Expected {name} to be a real tensor of shape (N, *shape), got {got}.")
     if len(x) < least:
         raise ValueError(f"Expected at least {least} points in {name}, got {len(x)}.")
-    points = x.detach().reshape(len(x), x[:1].numel())
+    points = x.detach().resolve_neg().reshape(len(x), x[:1].numel())
     if not (single and x.dtype == torch.float32 and x.device.type != "mps"):
         points = in_double(points)
     if points.device.type == "cpu":
-        total = points.numpy().sum(dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = points.numpy().sum(dtype=np.float64)
     else:
         total = points.sum(dtype=torch.float64)
     if not math.isfinite(total):  # one pass; a sum can also overflow
@@ -59,7 +63,7 @@ def as_points(name: str, x: Tensor, least: int = 2, single: bool = False) -> Ten
 def as_pair(
     samples: Tensor, reference: Tensor, least: int = 2, single: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Returns both sides as float64 rows of one width, shapes `(N, D)` and `(M, D)`.
+    """Returns both sides as rows of one width, as `as_points` does, `(N, D)` and `(M, D)`.
 
     Args:
         samples: See `as_points`.

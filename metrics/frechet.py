@@ -28,7 +28,7 @@ from torch import Tensor
 from .checks import as_pair, as_points, one_width
 from .estimate import Estimate, EstimatedMetric, TwoSampleMetric
 from .frechet_sides import Side, exact_side, moment_side, point_side, truncated_side
-from .linalg import gram, spectrum, triangular_product
+from .linalg import gram, product, spectrum, svd, triangular_product
 from .moments import Moments, moments, unpack
 from .order import content_keys, mix, shuffled_order
 from .threads import torch_on_one_thread
@@ -206,7 +206,7 @@ def _distance(x: Side, y: Side, exactly: Callable[[], tuple[Side, Side]]) -> _Di
 
 def _safe_polar(x: Side, y: Side) -> tuple[float, Tensor, Tensor]:
     """Returns the nuclear norm of R_x R_y^T = U s V^T, and `of_x` and `of_y` as above."""
-    left, s, right = torch.linalg.svd(x.factor @ y.factor.mT, full_matrices=False)
+    left, s, right = svd(product(x.factor, y.factor.mT))
     of_x, of_y = x.white() @ left, y.white() @ right.mT
     return float(s.sum()), of_x.square() @ s, of_y.square() @ s
 
@@ -220,7 +220,7 @@ def _fast_polar(x: Side, y: Side, tolerance: float) -> tuple[float, Tensor, Tens
         swapped = _fast_polar(y, x, tolerance)
         return None if swapped is None else (swapped[0], swapped[2], swapped[1])
     cross = _cross(x, y)
-    of_y = y.rows @ x.factor.mT if y.triangular else y.white() @ cross.mT
+    of_y = product(y.rows, x.factor.mT) if y.triangular else product(y.white(), cross.mT)
     squares, along = spectrum(gram([cross.mT]), torch.cat([x.white(), of_y]))
     s = squares.clamp(min=0).sqrt()
     if not float((_EPS * squares[-1] / (2 * s)).sum()) <= tolerance:
@@ -233,7 +233,7 @@ def _cross(x: Side, y: Side) -> Tensor:
     """R_x R_y^T."""
     if x.triangular and y.triangular:
         return triangular_product(x.factor, y.factor)
-    return x.factor @ y.factor.mT
+    return product(x.factor, y.factor.mT)
 
 
 def _variance(side: Side, shift: Tensor, transported: Tensor) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .linalg import cholesky, inverse_trace
+from .linalg import cholesky, eigh, inverse_trace, qr
 from .moments import Moments, centred_rows, moments
 from .thinning import thinned
 
@@ -81,7 +81,7 @@ def exact_side(x: Tensor) -> Side:
         return _wide_side(x)
     root = math.sqrt(len(x) - 1)
     mean, rows = centred_rows(x)
-    basis, factor = torch.linalg.qr(rows / root)
+    basis, factor = qr(rows / root)
     chosen = thinned(x)
     trace = float(factor.square().sum())
     return Side(len(x), mean, trace, factor, rows[chosen], lambda: basis[chosen] * root)
@@ -95,7 +95,7 @@ def moment_side(merged: Moments, rows: Tensor) -> Side:
 
 def truncated_side(merged: Moments, rows: Tensor) -> Side:
     """Returns the side of moments at any rank: eigenvalues that are rounding are left out."""
-    variances, axes = torch.linalg.eigh(merged.covariance)
+    variances, axes = eigh(merged.covariance)
     real = variances > len(variances) * _EPS * variances[-1]
     scale, axes = variances[real].sqrt(), axes[:, real]  # (K,), (D, K)
     centred = rows[thinned(rows)] - merged.mean

@@ -104,14 +104,40 @@ def spectrum(matrix: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """
     if not len(rows):
         return eigenvalues(matrix), rows
+    if matrix.device.type == "cpu" and len(matrix) >= max(_WIDE, len(rows)):
+        return _tridiagonal_spectrum(matrix, rows)
+    values, axes = eigh(matrix)
+    return values, product(rows, axes)
+
+
+def eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the eigenvalues, increasing, and eigenvectors of a symmetric float64 matrix."""
     if matrix.device.type != "cpu":
         values, axes = torch.linalg.eigh(matrix)
-    elif len(matrix) < _WIDE or len(matrix) < len(rows):
-        with blas_threads(many=len(matrix) >= _LARGE):
-            values, axes = map(torch.from_numpy, np.linalg.eigh(_array(matrix)))
-    else:
-        return _tridiagonal_spectrum(matrix, rows)
-    return values, rows @ axes
+        return values, axes
+    with blas_threads(many=len(matrix) >= _LARGE):
+        values, axes = np.linalg.eigh(_array(matrix))
+    return torch.from_numpy(values), torch.from_numpy(axes)
+
+
+def svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns U, s and V^T of a float64 matrix, as few columns as it has rows or columns."""
+    if matrix.device.type != "cpu":
+        u, s, v = torch.linalg.svd(matrix, full_matrices=False)
+        return u, s, v
+    with blas_threads(many=min(matrix.shape) >= _LARGE):
+        u, s, v = np.linalg.svd(_array(matrix), full_matrices=False)
+    return torch.from_numpy(u), torch.from_numpy(s), torch.from_numpy(v)
+
+
+def qr(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns Q and R of a float64 matrix with more rows than columns."""
+    if matrix.device.type != "cpu":
+        q, r = torch.linalg.qr(matrix)
+        return q, r
+    with blas_threads(many=matrix.shape[1] >= _LARGE):
+        q, r = np.linalg.qr(_array(matrix))
+    return torch.from_numpy(q), torch.from_numpy(r)
 
 
 def _tridiagonal_spectrum(matrix: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,12 +156,20 @@ def _tridiagonal_spectrum(matrix: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]
     return torch.from_numpy(values), torch.from_numpy(turned).to(torch.float64) * size
 
 
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """Returns A B of float64 matrices."""
+    if a.device.type != "cpu":
+        return a @ b
+    with blas_threads(many=a.numel() * b.shape[1] >= _LARGE_PRODUCT):
+        return torch.from_numpy(_array(a) @ _array(b))
+
+
 def triangular_product(a: Tensor, b: Tensor, step: int = 256) -> Tensor:
     """Returns A B^T of upper triangular matrices, by a third of the work of the full product."""
     out = a.new_zeros(len(a), len(b))
     for i in range(0, len(a), step):
         end = min(i + step, len(a))
-        out[:end, :end].addmm_(a[:end, i:end], b[:end, i:end].mT)
+        out[:end, :end] += product(a[:end, i:end], b[:end, i:end].mT)
     return out
 
 

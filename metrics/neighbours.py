@@ -4,11 +4,12 @@ Squared distances are screened block by block through one matrix product,
 
     ||x - y||^2 = (x, ||x||^2, 1).(-2 y, 1, ||y||^2),
 
-in single precision on a CPU, with the product's rounding bounded by c (||x||^2 + ||y||^2),
-c = (D + 16) eps. Only the pairs that this bound cannot rule out are measured in float64 from the
-differences x - y. So the distances are exact to float64 rounding at any offset, a copy is at
-distance exactly zero, and memory is linear in the number of points. On a CPU the search through a
-block is NumPy's, which takes a third of the time of torch's.
+in single precision on a CPU, with the product's rounding bounded by c (||x||^2 + ||y||^2) + 2 e,
+c = (D + 16) eps (norms are summed pairwise) and e for what underflows. Only the pairs that this
+bound cannot rule out are measured in float64 from the differences x - y. So the distances are
+exact to float64 rounding at any offset, a copy is at distance exactly zero, and memory is linear
+in the number of points. On a CPU the blocks are `spread`, and NumPy searches them, which takes a
+third of the time of torch's search.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ class _Screen:
 
     x: Tensor  # (x, x2, 1), shape (N, D + 2)
     y: Tensor  # (-2 y, 1, y2), shape (M, D + 2)
-    x2: Tensor  # (1 - c) ||x||^2, shape (N,)
+    x2: Tensor  # (1 - c) ||x||^2 - e, shape (N,)
     c: float
+    e: float
     scale: float
 
     @classmethod
@@ -50,11 +52,12 @@ class _Screen:
         c = (x.shape[1] + 16) * torch.finfo(dtype).eps
         a = _scaled(x, center, scale, dtype)
         b = a.clone() if y is x else _scaled(y, center, scale, dtype)
-        a2, b2 = ((1 - c) * v[:, :-2].square().sum(dim=1) for v in (a, b))
+        e = 2 * (x.shape[1] + 16) * torch.finfo(dtype).tiny
+        a2, b2 = ((1 - c) * v[:, :-2].square().sum(dim=1) - e for v in (a, b))
         a[:, -2], a[:, -1] = a2, 1
         b[:, :-2] *= -2
         b[:, -2], b[:, -1] = 1, b2
-        return cls(a, b, a2, c, scale)
+        return cls(a, b, a2, c, e, scale)
 
     def rows(self) -> Iterator[slice]:
         step = max(_LEAST_ROWS, _BLOCK // max(len(self.y), 1))
@@ -62,7 +65,9 @@ class _Screen:
 
     def lower(self, rows: slice) -> Tensor:
         """Lower bounds on ||x_i - y_j||^2 / scale^2 of a block of rows, shape `(B, M)`."""
-        return self.x[rows] @ self.y.mT
+        if self.x.device.type != "cpu":
+            return self.x[rows] @ self.y.mT
+        return torch.from_numpy(self.x[rows].numpy() @ self.y.numpy().T)
 
 
 def _scaled(x: Tensor, center: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
@@ -119,10 +124,10 @@ def _nearest(
     if exclude_self:
         lower.diagonal(rows.start).fill_(torch.inf)
     # Any k columns bound the k-th distance from above. Of a column whose lower bound is t, the
-    # norm is at most ||x|| + d, hence d^2 <= (t + 6 c ||x||^2) / (1 - 4 c).
+    # norm is at most ||x|| + d, hence d^2 <= (t + 6 c ||x||^2 + 6 e) / (1 - 4 c).
     t = _kth_upper(lower, k).clamp_min_(0)
-    x2 = screen.x2[rows] / (1 - screen.c)
-    bound = (t + 6 * screen.c * x2) * (1 + 6 * screen.c)
+    x2 = screen.x2[rows].clamp(min=0) / (1 - screen.c)
+    bound = (t + 6 * (screen.c * x2 + screen.e)) * (1 + 6 * screen.c)
     i, j = _where(lower <= bound[:, None])
     d2 = squared_distances(x[rows], y, i, j)
     # Stable sorts: by row, then distance, then place in y.

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
-from typing import TypeVar
+from threading import Lock
+from typing import Any, TypeVar
 
+import scipy.linalg  # noqa: F401  # brings the OpenBLAS that is to be found below
 import torch
 from threadpoolctl import ThreadpoolController
 
@@ -24,6 +26,9 @@ B = TypeVar("B")
 
 _BLAS, _OPENMP = (ThreadpoolController().select(user_api=api) for api in ("blas", "openmp"))
 _allowed: ContextVar[int | None] = ContextVar("allowed", default=None)
+_lock = Lock()
+_asked: list[int] = []  # the numbers of threads that are asked for now
+_before: list[Any] = []  # what restores OpenBLAS when no one asks
 
 
 def threads() -> int:
@@ -31,46 +36,76 @@ def threads() -> int:
     return _allowed.get() or torch.get_num_threads()
 
 
-def blas_threads(many: bool) -> AbstractContextManager[object]:
-    """Gives products of NumPy and SciPy all threads, or the one that asks for them."""
-    return _BLAS.limit(limits=threads() if many else 1)
+@contextmanager
+def blas_threads(many: bool) -> Iterator[None]:
+    """Gives products of NumPy and SciPy all threads, or the one that asks for them.
+
+    OpenBLAS has one number for the process: while several ask, in whatever order they end, it is
+    the smallest that they ask for.
+    """
+    count = threads() if many else 1
+    with _lock:
+        if not _asked:
+            _before.append(_BLAS.limit(limits=count))
+        _asked.append(count)
+        _BLAS.limit(limits=min(_asked))
+    try:
+        yield
+    finally:
+        with _lock:
+            _asked.remove(count)
+            if _asked:
+                _BLAS.limit(limits=min(_asked))
+            else:
+                _before.pop().restore_original_limits()
 
 
 @contextmanager
 def torch_on_one_thread() -> Iterator[None]:
     """Keeps torch's operations on a CPU to the thread that asks for them; also a decorator.
 
-    Other threads of the program keep what they have, and so do the products of `linalg`.
+    Other threads of the program keep what they have, and so does `linalg`. Torch's own matrix
+    products may take more threads.
     """
+    if _allowed.get() is not None:  # already
+        yield
+        return
     before = _allowed.set(threads())
+    limiter = _OPENMP.limit(limits=1)
     try:
-        with _OPENMP.limit(limits=1):
-            yield
+        yield
     finally:
+        limiter.restore_original_limits()
         _allowed.reset(before)
 
 
 def spread(function: Callable[[A], B], items: Iterable[A], device: torch.device) -> Iterator[B]:
-    """Maps like `map`; on a CPU side by side, each call with one thread for all that it does.
+    """Maps like `map`; on a CPU side by side, with one thread a call.
+
+    That holds for torch but for its matrix products, and for all of NumPy and SciPy, in the whole
+    process until the iterator ends. As many results as there are threads wait to be fetched.
 
     Args:
         function: Changes nothing that another call reads.
-        items: Drawn a few ahead of the results.
+        items: Drawn one more than there are threads ahead of the results.
         device: Where the work is done; elsewhere than on a CPU one call follows the other.
     """
-    count = threads()
-    if device.type != "cpu" or count == 1:
+    if device.type != "cpu":
         yield from map(function, items)
         return
-    items = iter(items)
-    with (
-        blas_threads(many=False),
-        ThreadPoolExecutor(count, initializer=_on_one_thread) as pool,
-    ):
-        ahead = deque(pool.submit(function, item) for item in islice(items, 4 * count))
-        while ahead:
-            yield ahead.popleft().result()
-            ahead.extend(pool.submit(function, item) for item in islice(items, 1))
+    count, items = threads(), iter(items)
+    with blas_threads(many=False):
+        if count == 1:
+            yield from map(function, items)
+            return
+        pool = ThreadPoolExecutor(count, initializer=_on_one_thread)
+        try:
+            ahead = deque(pool.submit(function, item) for item in islice(items, count + 1))
+            while ahead:
+                yield ahead.popleft().result()
+                ahead.extend(pool.submit(function, item) for item in islice(items, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _on_one_thread() -> None:

@@ -44,6 +44,20 @@ def test_an_outlier_that_dwarfs_all_other_distances_does_no_harm():
     torch.testing.assert_close(distance, expected, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("d", [1, 5, 300])
+@pytest.mark.parametrize("width", [1e-18, 1e-20, 1e-22, 1e-30])
+def test_distances_whose_squares_underflow_in_single_precision_stay_exact(d, width):
+    x, y = (points(150, d, seed) * width for seed in (1, 2))
+    y[0], y[1] = 1, -1
+    distance, index = nearest_neighbours(x, y, 3)
+    expected = brute(x, y).sort(dim=1, stable=True)
+    torch.testing.assert_close(distance, expected.values[:, :3], rtol=1e-12, atol=0)
+    assert torch.equal(index, expected.indices[:, :3])
+    reach = expected.values[:, 2]
+    blocks = list(pairs_within(x, y, reach, torch.zeros(len(y), dtype=torch.float64)))
+    assert sum(len(i) for i, _, _ in blocks) == 3 * len(x)
+
+
 def test_copies_are_at_distance_zero_and_come_in_order_of_place():
     x = torch.full((40, 3), 0.1, dtype=torch.float64)
     distance, index = nearest_neighbours(x, x, 3, exclude_self=True)

@@ -52,12 +52,11 @@ def test_a_function_can_be_decorated_and_fail():
 
 def test_spread_is_map_with_one_thread_a_call():
     def alone(i):
-        blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-        return i * i, torch.get_num_threads(), set(blas)
+        return i * i, torch.get_num_threads(), of_blas()
 
     with threadpool_limits(2, user_api="blas"):
         assert list(spread(alone, range(50), CPU)) == [(i * i, 1, {1}) for i in range(50)]
-        assert {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"} == {2}
+        assert of_blas() == {2}
 
 
 def test_spread_draws_a_few_items_ahead_only():
@@ -65,7 +64,43 @@ def test_spread_draws_a_few_items_ahead_only():
     results = spread(lambda item: item, drawn, CPU)
     assert list(islice(results, 3)) == [0, 1, 2]
     results.close()
-    assert next(drawn) <= 3 + 4 * 4
+    assert next(drawn) <= 3 + 5
+
+
+def of_blas():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_every_openblas_is_limited_and_with_one_thread_too():
+    torch.set_num_threads(1)
+    with threadpool_limits(2, user_api="blas"):
+        assert list(spread(lambda _: of_blas(), range(2), CPU)) == [{1}, {1}]
+        assert of_blas() == {2}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_overlapping_limits_leave_none_behind(first):
+    with threadpool_limits(3, user_api="blas"):
+        two = [spread(lambda item: item, range(50), CPU) for _ in range(2)]
+        assert [next(results) for results in two] == [0, 0]
+        two[first].close()
+        assert of_blas() == {1}
+        two[1 - first].close()
+        assert of_blas() == {3}
+
+
+def test_an_error_leaves_no_limit_and_drops_what_waits():
+    done = []
+
+    def fails(i):
+        done.append(i)
+        raise KeyError(i)
+
+    with threadpool_limits(3, user_api="blas"):
+        with pytest.raises(KeyError, match="0"):
+            list(spread(fails, range(100), CPU))
+        assert of_blas() == {3}
+    assert len(done) <= 5
 
 
 @pytest.mark.parametrize("device", [CPU, torch.device("meta")])
@@ -81,7 +116,7 @@ def test_on_another_device_one_call_follows_the_other():
 
 
 def test_results_do_not_depend_on_the_number_of_threads():
-    rows = np.random.default_rng(0).standard_normal((40, 30, 30))
+    rows = np.random.default_rng(0).standard_normal((40, 300, 300))
 
     def sums():
         return [float(np.linalg.norm(a @ a)) for a in spread(lambda i: rows[i], range(40), CPU)]

@@ -120,6 +120,24 @@ def test_one_point_a_side_is_too_few(name, sides):
         PAIRS[name][0](sides[0][:1], sides[1])
 
 
+@pytest.mark.parametrize("name", ["frechet", "sliced"])
+def test_views_and_small_types_that_numpy_lacks(name, sides):
+    function, (x, y) = PAIRS[name][0], sides
+    small = x.to(torch.float8_e4m3fn)
+    assert function(small, y).value == function(small.double(), y).value
+    negative = torch.complex(y, -x[: len(y)]).conj().imag  # a view that is negated when read
+    assert function(negative, y).value == function(x[: len(y)].clone(), y).value
+
+
+@pytest.mark.filterwarnings("error")
+@every
+def test_infinities_of_both_signs_are_an_error_alone(name, sides):
+    x = sides[0].clone()
+    x[3, 1], x[5, 0] = -math.inf, math.inf
+    with pytest.raises(ValueError, match="got 2 of 70 rows with NaN or infinity"):
+        PAIRS[name][0](x, sides[1])
+
+
 @every
 def test_rows_that_are_not_finite_are_counted(name, sides):
     x = sides[0].clone()
