@@ -24,11 +24,14 @@ from threadpoolctl import ThreadpoolController
 A = TypeVar("A")
 B = TypeVar("B")
 
-_BLAS, _OPENMP = (ThreadpoolController().select(user_api=api) for api in ("blas", "openmp"))
+# The libraries themselves: `ThreadpoolController.limit` takes as long as a short step.
+_BLAS, _OPENMP = (
+    ThreadpoolController().select(user_api=api).lib_controllers for api in ("blas", "openmp")
+)
 _allowed: ContextVar[int | None] = ContextVar("allowed", default=None)
 _lock = Lock()
 _asked: list[int] = []  # the numbers of threads that are asked for now
-_before: list[Any] = []  # what restores OpenBLAS when no one asks
+_before: list[int] = []  # what they were when no one asked
 
 
 def threads() -> int:
@@ -46,18 +49,15 @@ def blas_threads(many: bool) -> Iterator[None]:
     count = threads() if many else 1
     with _lock:
         if not _asked:
-            _before.append(_BLAS.limit(limits=count))
+            _before[:] = [library.get_num_threads() for library in _BLAS]
         _asked.append(count)
-        _BLAS.limit(limits=min(_asked))
+        _set(_BLAS, [min(_asked)] * len(_BLAS))
     try:
         yield
     finally:
         with _lock:
             _asked.remove(count)
-            if _asked:
-                _BLAS.limit(limits=min(_asked))
-            else:
-                _before.pop().restore_original_limits()
+            _set(_BLAS, [min(_asked)] * len(_BLAS) if _asked else _before)
 
 
 @contextmanager
@@ -71,11 +71,12 @@ def torch_on_one_thread() -> Iterator[None]:
         yield
         return
     before = _allowed.set(threads())
-    limiter = _OPENMP.limit(limits=1)
+    numbers = [library.get_num_threads() for library in _OPENMP]
+    _set(_OPENMP, [1] * len(_OPENMP))
     try:
         yield
     finally:
-        limiter.restore_original_limits()
+        _set(_OPENMP, numbers)
         _allowed.reset(before)
 
 
@@ -110,4 +111,9 @@ def spread(function: Callable[[A], B], items: Iterable[A], device: torch.device)
 
 def _on_one_thread() -> None:
     torch.get_num_threads()  # when first asked, torch sets the number for this thread
-    _OPENMP.limit(limits=1)
+    _set(_OPENMP, [1] * len(_OPENMP))
+
+
+def _set(libraries: list[Any], numbers: list[int]) -> None:
+    for library, number in zip(libraries, numbers, strict=True):
+        library.set_num_threads(number)
