@@ -6,6 +6,7 @@ from threading import Thread
 import numpy as np
 import pytest
 import torch
+from dgmbench.metrics import kernel_distance, prdc, sliced_wasserstein, vendi_score
 from dgmbench.metrics.threads import spread, threads, torch_on_one_thread
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -124,3 +125,22 @@ def test_results_do_not_depend_on_the_number_of_threads():
     many = sums()
     torch.set_num_threads(1)
     assert sums() == many
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        lambda x, y: kernel_distance(x, y, subsets=20, subset_size=300),
+        lambda x, y: sliced_wasserstein(x, y, 200),
+        lambda x, y: prdc(x, y)["density"],
+        lambda x, y: vendi_score(x),
+    ],
+)
+def test_a_metric_does_not_depend_on_the_number_of_threads(metric):
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(2500, 24, generator=generator) for _ in range(2))
+    many = metric(x, y)
+    torch.set_num_threads(1)
+    one = metric(x, y)
+    assert many.value == pytest.approx(one.value, rel=1e-12)
+    assert many.stderr == pytest.approx(one.stderr, rel=1e-9)
