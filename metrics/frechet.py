@@ -44,7 +44,7 @@ def frechet_distance(samples: Tensor, reference: Tensor) -> Estimate:
     Costs O(N D^2 + D^3), or O(N^2 D) where N < D. At finite n it is biased upwards by about
     2 D/n + D (D + 1)/(2 n) at n = m and unit variance; the note says so where that is above 5 % of
     the value. The standard error comes from 256 to 1,024 points a side where there are more
-    (`thinning`: it is off by 2 % to 4 %); where N is not well above D it is up to a quarter too
+    (`thinning`: it is off by 2 % to 5 %); where N is not well above D it is up to a quarter too
     large.
 
     Args:

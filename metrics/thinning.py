@@ -14,7 +14,7 @@ def thinned(x: Tensor, width: int | None = None) -> Tensor:
 
     These are evenly spaced along some direction, so that the choice depends on the content of the
     rows and not on their order. They number 2^17 / width, within 256 and 1,024: a standard error
-    from k normal quantities is off by 1 / sqrt(2 k), that is by 2 % to 4 %.
+    from k normal quantities is off by 1 / sqrt(2 k), that is by 2 % to 5 %.
 
     Args:
         x: Float64 or float32 rows, shape `(N, D)`.

@@ -54,7 +54,7 @@ def vendi_score(
 
     Returns:
         A number from 1 (all alike) to N. The delta-method standard error comes from 256 to
-        1,024 points where there are more (`thinning`: it is off by 2 % to 4 %) and leaves out the
+        1,024 points where there are more (`thinning`: it is off by 2 % to 5 %) and leaves out the
         second order: it is small when the score is far below N. NaN at q = 0. Time is
         O(N D min(N, D)).
 
