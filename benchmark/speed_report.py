@@ -158,7 +158,7 @@ def draw(table: list[list[Timing]], path: Path) -> None:
     for rows in table:
         _draw_case(axes, rows, place)
         place += len(rows) + 1
-    axes.vlines([], 0, 0, colors="black", label="floor: the matrix products alone, in double precision")
+    axes.vlines([], 0, 0, colors="black", label="floor: the products alone, in float64")
     axes.set_ylim(place - 0.5, -1)
     axes.set_yticks([])
     axes.set_xlabel("seconds (median of a call), logarithmic")
