@@ -7,7 +7,7 @@ python run_all.py --help     everything else
 import sys
 
 try:
-    from dgmbench.benchmark.cli import main
+    from dgmbench.benchmark.cli.main import main
 except ModuleNotFoundError as missing:
     if (missing.name or "").split(".")[0] != "dgmbench":
         raise

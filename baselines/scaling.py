@@ -16,7 +16,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ..benchmark.task import Domain
+from ..benchmark.contract.task import Domain
 
 
 class Scaling(nn.Module):

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..benchmark.model import Budget, Diverged, GenerativeModel, seeded
-from ..benchmark.task import Domain, TrainingTask
+from ..benchmark.contract.model import Budget, Diverged, GenerativeModel, seeded
+from ..benchmark.contract.task import Domain, TrainingTask
 from .scaling import Scaling
 
 # A loss is read back from the device, and val judged, this many times a training run.

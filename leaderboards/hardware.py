@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..benchmark.record import Record
+from ..benchmark.contract.record import Record
 
 
-def environment(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
+def machines(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
     """Each fact of where the cells ran, with every value that occurs."""
     where = [record.environment for record in records]
     facts = {

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..benchmark.record import read_records, read_tasks, write_atomically
-from .board import boards
-from .environment import environment
-from .latex import leaderboard_tex
-from .long import leaderboard_csv, records_csv
-from .markdown import leaderboard_md
-from .page import page, title
+from ..benchmark.contract.record import read_records, read_tasks, write_atomically
+from .exports.csv_tables import leaderboard_csv, records_csv
+from .exports.latex import leaderboard_tex
+from .exports.markdown import leaderboard_md
+from .hardware import machines
+from .page.page import render_page, title
+from .tables.board import boards
 
 
 def write_report(root: Path) -> list[Path]:
@@ -32,10 +32,10 @@ def write_report(root: Path) -> list[Path]:
     found = boards(records)
     contents = {
         "records.csv": records_csv(records),
-        "leaderboard.md": leaderboard_md(found, title(records), environment(records)),
+        "leaderboard.md": leaderboard_md(found, title(records), machines(records)),
         "leaderboard.csv": leaderboard_csv(found),
         "leaderboard.tex": leaderboard_tex(found),
-        "report.html": page(records, tasks, root),
+        "report.html": render_page(records, tasks, root),
     }
     for name, text in contents.items():
         write_atomically(root / name, text.encode())

@@ -8,13 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .authenticity import Authenticity, authenticity
-from .c2st import C2ST, c2st
-from .cmmd import CMMD, cmmd
-from .ct_score import CTScore, ct_score
-from .energy_distance import EnergyDistance, energy_distance
+from .distance.c2st import C2ST, c2st
+from .distance.cmmd import CMMD, cmmd
+from .distance.energy_distance import EnergyDistance, energy_distance
+from .distance.frechet import (
+    FrechetDistance,
+    FrechetDistanceInfinity,
+    frechet_distance,
+    frechet_distance_infinity,
+)
+from .distance.inception_score import InceptionScore, inception_score
+from .distance.kernel_distance import KernelDistance, kernel_distance
+from .distance.mmd import MMD, MMDTest, mmd, mmd_test
+from .distance.sinkhorn import SinkhornDivergence, sinkhorn_divergence
+from .distance.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
+from .distance.wasserstein import Wasserstein, wasserstein
+from .diversity.modes import ModeCoverage, mode_coverage, nearest_mode
+from .diversity.ndb import NDB, ndb
+from .diversity.pairwise_diversity import PairwiseDiversity, pairwise_diversity
+from .diversity.prdc import PRDC, prdc
+from .diversity.vendi import VendiScore, vendi_score
 from .estimate import Estimate, EstimatedMetric
-from .exact_law import (
+from .exact.exact_law import (
     EmpiricalL1Distance,
     EmpiricalTotalVariation,
     L1Distance,
@@ -26,36 +41,16 @@ from .exact_law import (
     log_z_error,
     total_variation,
 )
-from .feature_likelihood import FeatureLikelihoodDivergence, feature_likelihood_divergence
-from .fisher_divergence import FisherDivergence, fisher_divergence
-from .frechet import (
-    FrechetDistance,
-    FrechetDistanceInfinity,
-    frechet_distance,
-    frechet_distance_infinity,
+from .exact.fisher_divergence import FisherDivergence, fisher_divergence
+from .exact.kl import KLToTruth, ReverseKLToTruth, kl_to_truth, reverse_kl_to_truth
+from .likelihood.nll import NLL, BitsPerDim, bits_per_dim, nll
+from .memorisation.authenticity import Authenticity, authenticity
+from .memorisation.ct_score import CTScore, ct_score
+from .memorisation.feature_likelihood import (
+    FeatureLikelihoodDivergence,
+    feature_likelihood_divergence,
 )
-from .inception_score import InceptionScore, inception_score
-from .kernel_distance import KernelDistance, kernel_distance
-from .likelihood import (
-    NLL,
-    BitsPerDim,
-    KLToTruth,
-    ReverseKLToTruth,
-    bits_per_dim,
-    kl_to_truth,
-    nll,
-    reverse_kl_to_truth,
-)
-from .mmd import MMD, MMDTest, mmd, mmd_test
-from .modes import ModeCoverage, mode_coverage, nearest_mode
-from .ndb import NDB, ndb
-from .nearest_neighbour_ratio import NearestNeighbourRatio, nearest_neighbour_ratio
-from .pairwise_diversity import PairwiseDiversity, pairwise_diversity
-from .prdc import PRDC, prdc
-from .sinkhorn import SinkhornDivergence, sinkhorn_divergence
-from .sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
-from .vendi import VendiScore, vendi_score
-from .wasserstein import Wasserstein, wasserstein
+from .memorisation.nearest_neighbour_ratio import NearestNeighbourRatio, nearest_neighbour_ratio
 
 FUNCTIONS: dict[type[EstimatedMetric], Callable[..., Any]] = {
     # Distances between samples

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -18,12 +19,17 @@ def call(*words, cwd):
     return done.stdout
 
 
-def test_every_package_is_listed_by_name():
-    listed = (ROOT / "pyproject.toml").read_text()
-    for folder in FOLDERS:
-        for path in (ROOT / folder).rglob("__init__.py"):
-            name = ".".join(("dgmbench", *path.parent.relative_to(ROOT).parts))
-            assert f'"{name}",' in listed, name
+def test_the_packages_that_are_listed_are_the_folders():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {
+        ".".join(("dgmbench", *path.parent.relative_to(ROOT).parts))
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert sorted(listed["packages"]) == sorted({"dgmbench", *folders})
+    for package, patterns in listed["package-data"].items():
+        folder = ROOT.joinpath(*package.split(".")[1:])
+        assert all(list(folder.glob(pattern)) for pattern in patterns), package
 
 
 @pytest.mark.slow

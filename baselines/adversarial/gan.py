@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...benchmark.model import Likelihood
-from ...benchmark.task import Domain
+from ...benchmark.contract.model import Likelihood
+from ...benchmark.contract.task import Domain
 from ..nets.mlp import MLP
 from ..training import NeuralModel, Player
 

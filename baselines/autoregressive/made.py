@@ -19,8 +19,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ...benchmark.model import Likelihood
-from ...benchmark.task import Domain
+from ...benchmark.contract.model import Likelihood
+from ...benchmark.contract.task import Domain
 from ..nets.embedding import Embedding
 from ..nets.masked import MaskedMLP
 from ..observation import observation

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...benchmark.model import Budget, GenerativeModel, Likelihood
-from ...benchmark.task import Domain, TrainingTask
+from ...benchmark.contract.model import Budget, GenerativeModel, Likelihood
+from ...benchmark.contract.task import Domain, TrainingTask
 from ..scaling import Scaling
 from .resizable import Resizable
 

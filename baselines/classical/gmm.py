@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...benchmark.task import Domain
+from ...benchmark.contract.task import Domain
 from .estimator import Estimator
 
 # Iterations of a short run.

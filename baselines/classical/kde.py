@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor
 
-from ...benchmark.task import Domain
+from ...benchmark.contract.task import Domain
 from .estimator import Estimator
 
 # Validation rows that choose the bandwidth.

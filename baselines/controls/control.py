@@ -7,8 +7,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from ...benchmark.model import Budget, GenerativeModel, Likelihood
-from ...benchmark.task import Domain, Task
+from ...benchmark.contract.model import Budget, GenerativeModel, Likelihood
+from ...benchmark.contract.task import Domain, Task
 from ..classical.resizable import Resizable
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...benchmark.task import Domain, Task
+from ...benchmark.contract.task import Domain, Task
 from .control import Control
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...benchmark.model import Likelihood
-from ...benchmark.task import Modes, Task
+from ...benchmark.contract.model import Likelihood
+from ...benchmark.contract.task import Modes, Task
 from .oracle import Oracle
 
 # Rounds of rejection before the kept modes count as empty.

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...benchmark.model import Likelihood
-from ...benchmark.task import Domain, Task
+from ...benchmark.contract.model import Likelihood
+from ...benchmark.contract.task import Domain, Task
 from .control import Control
 
 

@@ -27,8 +27,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from ...benchmark.model import Likelihood
-from ...benchmark.task import Domain
+from ...benchmark.contract.model import Likelihood
+from ...benchmark.contract.task import Domain
 from ..nets.time import TimeMLP
 from ..training import NeuralModel
 

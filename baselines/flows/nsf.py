@@ -21,8 +21,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ...benchmark.model import Likelihood
-from ...benchmark.task import Domain, TrainingTask
+from ...benchmark.contract.model import Likelihood
+from ...benchmark.contract.task import Domain, TrainingTask
 from ..training import NeuralModel
 from .coupling import Affine, Chain, LULinear, SplineCoupling
 

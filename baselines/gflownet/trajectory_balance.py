@@ -21,11 +21,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ...benchmark.model import Likelihood
-from ...benchmark.task import Domain, TrainingTask
+from ...benchmark.contract.model import Likelihood
+from ...benchmark.contract.task import Domain, TrainingTask
 from ..nets.mlp import MLP
 from ..training import NeuralModel, Player
-from .environment import Hypergrid
+from .grid_environment import GridEnvironment
 
 # Maps states `(..., D)` to values `(..., V)`.
 StateMap = Callable[[Tensor], Tensor]
@@ -83,7 +83,7 @@ class TrajectoryBalance(NeuralModel):
         log_z_lr: float = 0.1,
     ) -> None:
         super().__init__(domain, lr)
-        self.grid = Hypergrid(domain)
+        self.grid = GridEnvironment(domain)
         self.learns_backward, self.epsilon = learns_backward, epsilon
         self.particles, self.log_z_lr = particles, log_z_lr
         self.net = MLP(self.grid.dim * self.grid.levels, 2 * self.grid.dim + 1, hidden)

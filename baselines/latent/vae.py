@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from ...benchmark.model import Likelihood
-from ...benchmark.task import Domain
+from ...benchmark.contract.model import Likelihood
+from ...benchmark.contract.task import Domain
 from ..nets.embedding import Embedding
 from ..nets.mlp import MLP
 from ..observation import observation

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ...benchmark.model import Likelihood
-from ...benchmark.task import Domain
+from ...benchmark.contract.model import Likelihood
+from ...benchmark.contract.task import Domain
 from ..nets.time import TimeMLP
 from ..training import NeuralModel
 from .ode import SOLVERS, log_density, push

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..task import Domain, Task
+from ..contract.task import Domain, Task
 from .drawing import draw
 
 LOOKED_AT = 2_000
@@ -18,7 +18,7 @@ AMONG = 50_000
 NEAR = 0.25
 
 
-def show(name: str, path: Path | str) -> str:
+def show_task(name: str, path: Path | str) -> str:
     """Writes a picture of a task's data and returns its card.
 
     Args:
@@ -30,7 +30,7 @@ def show(name: str, path: Path | str) -> str:
     """
     from matplotlib.figure import Figure  # a picture is the only thing here that needs it
 
-    from . import load_task
+    from ..tasks import load_task
 
     task = load_task(name)
     figure = Figure(figsize=(8, 8), layout="constrained")

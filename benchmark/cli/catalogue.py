@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .names import known
-from .task import Domain
+from ..contract.task import Domain
+from ..names import known
 
 if TYPE_CHECKING:
-    from .model import Likelihood
-    from .tasks import Outline
+    from ..contract.model import Likelihood
+    from ..tasks import Outline
 
 Thing = dict[str, Any]
 
@@ -67,7 +67,7 @@ def first_sentence(thing: Any) -> str:
 
 
 def _tasks() -> Listing:
-    from .tasks import TASKS  # each sort imports what it needs: metrics take a while
+    from ..tasks import TASKS  # each sort imports what it needs: metrics take a while
 
     return Listing(
         [_task(make()) for make in TASKS.values()],
@@ -106,8 +106,8 @@ def _task(outline: Outline) -> Thing:
 
 
 def _models() -> Listing:
-    from ..baselines import MODELS
-    from .model import Likelihood
+    from ...baselines import MODELS
+    from ..contract.model import Likelihood
 
     return Listing(
         [_model(name, cls) for name, cls in MODELS.items()],
@@ -135,7 +135,7 @@ def _model(name: str, cls: type[Any]) -> Thing:
 
 
 def _claim(cls: type[Any], domain: Domain) -> str:
-    from .foreign import build
+    from ..run.user_model import build
 
     if cls.supports(domain):
         return UNSUPPORTED
@@ -150,7 +150,7 @@ def _signs(claims: Mapping[str, str], likelihood: type[Likelihood]) -> str:
 
 
 def _metrics() -> Listing:
-    from .. import metrics
+    from ... import metrics
 
     things = [
         {
@@ -185,7 +185,7 @@ def _common(told: Any, words: Mapping[Any, str]) -> str:
 
 
 def _suites() -> Listing:
-    from .suites import SUITES
+    from ..suites import SUITES
 
     return Listing(
         [

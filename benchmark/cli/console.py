@@ -25,22 +25,22 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from ..leaderboards.report import write_report
-from ..leaderboards.table import show
-from .record import Record, read_records
-from .text_columns import columns, fits
+from ...leaderboards.exports.terminal import print_boards
+from ...leaderboards.report import write_report
+from ..contract.record import Record, read_records
+from .text_columns import aligned, fits
 
 if TYPE_CHECKING:
+    from ..run.plan import Outcome, Plan
+    from ..suites.suite import Cell
     from .catalogue import Listing
-    from .harness import Outcome, Plan
-    from .suite import Cell
 
 out = Console(highlight=False, soft_wrap=True)
 
 
 def run(plan: Plan) -> int:
     """Shows the plan, runs it with live progress, prints the tables; returns the exit code."""
-    from .harness import execute
+    from ..run.plan import execute
 
     print_plan(plan)
     start = time.perf_counter()
@@ -56,8 +56,10 @@ def run(plan: Plan) -> int:
             "the same command goes on from there."
         )
         return 130
-    show(plan.root, out)
+    files = write_report(plan.root)
+    print_boards(plan.root, out)
     print_outcome(outcome, time.perf_counter() - start)
+    print_files(files)
     return 1 if outcome.failures else 0
 
 
@@ -150,21 +152,15 @@ class Watch:
 
 
 def print_outcome(outcome: Outcome, seconds: float) -> None:
-    """Prints how many cells ended how, and where tables and report are."""
+    """Prints how many cells ended how."""
     counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
     out.print(f"Cells: {counts}. {seconds:.0f} seconds.")
-    print_files(outcome.files)
 
 
 def print_files(files: list[Path]) -> None:
     """Names what was written, the report last."""
     for path in sorted(files, key=lambda p: p.suffix == ".html"):
         print(f"Wrote {path}")
-
-
-def render(root: Path) -> list[Path]:
-    """Writes tables and report of a results folder; returns their paths."""
-    return write_report(root)
 
 
 def print_status(root: Path) -> None:
@@ -210,7 +206,7 @@ def print_list(listing: Listing, *, as_json: bool) -> None:
     width = _width()
     beside = all(fits(rows, width) for rows in groups.values())
     for rows in groups.values():
-        for i, line in enumerate(columns(rows, width, beside=beside)):
+        for i, line in enumerate(aligned(rows, width, beside=beside)):
             out.print(Text(line, "bold" if i == 0 else ""))
         out.print()
     for line in textwrap.wrap(listing.legend, width):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..task import Task
-from .split import permutation
+from ..contract.task import Task
+from ..tasks.split import permutation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

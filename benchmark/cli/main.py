@@ -57,7 +57,8 @@ def run(
     out: Out = Path("results"),
 ) -> None:
     """Run a suite; what is done is not done again."""
-    from . import console, harness
+    from ..run import plan as harness
+    from . import console
 
     plan = harness.make_plan(
         suite,
@@ -82,25 +83,27 @@ def score(
     out: Out = Path("results"),
 ) -> None:
     """Score samples beside the models of a suite."""
+    from ...leaderboards.report import write_report
+    from ..run.submission import read_samples, score_samples
+    from ..suites import load_suite
+    from ..tasks import load_task
     from . import console
-    from .submission import read_samples, score_samples
-    from .suites import load_suite
-    from .tasks import load_task
 
     chosen, loaded = load_suite(suite), load_task(task)
     rows = read_samples(samples, loaded.domain)
     console.print_scores(score_samples(rows, name, loaded, chosen, out / suite))
-    console.print_files(console.render(out / suite))
+    console.print_files(write_report(out / suite))
 
 
 @app.command()
 def report(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
     """Render tables and report again from the records."""
+    from ...leaderboards.report import write_report
     from . import console
 
     if not (results / "records").is_dir():
         raise ValueError(f"Expected a folder with records in it, got {results}.")
-    console.print_files(console.render(results))
+    console.print_files(write_report(results))
 
 
 @app.command()
@@ -129,8 +132,8 @@ def fetch(
     tasks: Annotated[list[str], typer.Argument(help="Names of tasks.")],
 ) -> None:
     """Bring the data of tasks into the data root once; afterwards they work offline."""
+    from ..tasks.readers.fetch import fetch as bring
     from . import console
-    from .tasks import fetch as bring
 
     for task in tasks:
         with console.out.status(f"Fetching {task}"):  # what is out of reach takes half a minute
@@ -144,10 +147,10 @@ def show(
     out: Annotated[Path | None, typer.Option(help="Where the PNG goes.")] = None,
 ) -> None:
     """Write a picture of the data of a task and print its card."""
-    from .tasks import show as draw
+    from .card import show_task
 
     path = out or Path(f"{task.replace('/', '-').replace(':', '-')}.png")
-    print(draw(task, path))
+    print(show_task(task, path))
     print(f"Wrote {path}")
 
 
@@ -160,7 +163,7 @@ def speed(
     cases: Names = None,
 ) -> None:
     """Time the metrics against other libraries in the same run."""
-    from .speed import speed as race
+    from ..speed.race import speed as race
 
     print(f"Wrote {race(out, repeats, split(cases))}")
 
@@ -174,7 +177,7 @@ def tune(
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
 ) -> None:
     """Choose the arguments of the models on validation data; for maintainers of a suite."""
-    from .tuning import tune as choose
+    from ..run.tuning import tune as choose
 
     choose(suite, trials=trials, models=split(models), tasks=split(tasks), workers=workers)
 

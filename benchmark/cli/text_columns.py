@@ -14,7 +14,7 @@ def fits(rows: list[list[str]], width: int) -> bool:
     return _left(rows, width) >= BESIDE
 
 
-def columns(rows: list[list[str]], width: int, *, beside: bool) -> Iterator[str]:
+def aligned(rows: list[list[str]], width: int, *, beside: bool) -> Iterator[str]:
     """Yields the lines of a table whose last column is running text.
 
     Args:

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from ..baselines.controls.control import Control
-from ..metrics.features import FeatureCache
+from ...baselines.controls.control import Control
+from ...metrics.features import FeatureCache
+from ..contract.evidence import Evidence
+from ..contract.model import Diverged, Likelihood
+from ..contract.record import File, Record, Score, Status, write_record
+from ..contract.task import Task
+from ..suites import load_suite
+from ..suites.suite import Cell, Suite
+from ..tasks import load_task
 from . import stages
-from .cost import environment
-from .evidence import Evidence
-from .model import Diverged, Likelihood
-from .record import File, Record, Score, Status, write_record
+from .provenance import environment
 from .scoring import Inputs, load_map, metric_fingerprint, scores
 from .store import Store, content_key
-from .suite import Cell, Suite
-from .suites import load_suite
-from .task import Task
-from .tasks import load_task
 
 # Samples that a page shows: a grid of images, a cloud of points.
 SHOWN_IMAGES, SHOWN_POINTS = 64, 2048

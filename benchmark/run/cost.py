@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
-import platform
 import resource
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-
-from .. import __version__
-from .record import Environment
 
 
 class PeakMemory:
@@ -65,23 +58,6 @@ def _give_back() -> None:
             Path("/proc/self/clear_refs").write_text("5")
 
 
-def keep_freed_memory() -> None:
-    """Lets the process keep up to 512 MiB of freed memory for its next tensors.
-
-    To hand it back to the system and fetch it again at every step takes a fifth of the time of a
-    model of many pixels. Tensors above 32 MiB, such as all rows of a task, are handed back at
-    once. Works with the C library of most Linuxes (glibc).
-    """
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            libc = ctypes.CDLL(None)
-            libc.mallopt(_MMAP_THRESHOLD, 2**25)
-            libc.mallopt(_TRIM_THRESHOLD, 2**29)
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
-
-
 @contextmanager
 def counted_rows(model: Any) -> Iterator[list[int]]:
     """Counts the rows that `model.network` evaluates inside the block, with a forward hook.
@@ -103,47 +79,3 @@ def counted_rows(model: Any) -> Iterator[list[int]]:
         yield count
     finally:
         handle.remove()
-
-
-def environment(device: str) -> Environment:
-    """Returns where and with what this process runs."""
-    commit, dirty = _commit()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    hardware = f"{_processor()}, {cores} cores"
-    if device.startswith("cuda"):
-        hardware = f"{torch.cuda.get_device_name()}; {hardware}"
-    return Environment(
-        commit=commit,
-        dirty=dirty,
-        dgmbench=__version__,
-        python=platform.python_version(),
-        torch=torch.__version__,
-        platform=f"{platform.system()} {platform.machine()}",
-        hardware=hardware,
-        device=device,
-    )
-
-
-@cache
-def _commit() -> tuple[str, bool]:
-    """Returns the commit of the sources and whether they differ from it; empty if unknown."""
-    here = Path(__file__).resolve().parents[1]
-    if not (here / ".git").exists():
-        return "", False
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(here), *words], capture_output=True, text=True, check=False
-        ).stdout.strip()
-
-    return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
-
-
-@cache
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

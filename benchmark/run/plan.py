@@ -1,4 +1,4 @@
-"""Plans a suite, runs what is not done, and writes the tables."""
+"""Plans a suite and runs what is not done."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from statistics import median
 
 import torch
 
-from ..leaderboards.report import write_report
-from .cells import all_keys, finish, forget_phase, run_cell
-from .cost import keep_freed_memory
-from .engines.local import Lost, run_local
-from .names import known
-from .record import Record, read_records, write_task
+from ..contract.record import Record, read_records, write_task
+from ..names import known
+from ..suites import load_suite
+from ..suites.suite import Cell, ModelSpec, Suite
+from ..tasks import load_task
+from .cell import all_keys, finish, forget_phase, run_cell
 from .store import Store
-from .suite import Cell, ModelSpec, Suite
-from .suites import load_suite
-from .tasks import load_task
-from .truth import describe_task
+from .task_files import describe_task
+from .workers import Lost, keep_freed_memory, run_local
 
 # Cells with these records need not be run again.
 SETTLED = {"ok", "not admitted"}
@@ -57,11 +55,9 @@ class Outcome:
 
     Attributes:
         counts: Number of cells by status.
-        files: Tables and pages that were written.
     """
 
     counts: dict[str, int]
-    files: list[Path]
 
     @property
     def failures(self) -> int:
@@ -192,7 +188,7 @@ def prepare_worker(threads: int) -> None:
 
 
 def execute(plan: Plan, watch: Callable[[Cell, Record], None]) -> Outcome:
-    """Runs what is left to do and writes tables and report.
+    """Runs what is left to do.
 
     Args:
         plan: What to do.
@@ -219,7 +215,7 @@ def execute(plan: Plan, watch: Callable[[Cell, Record], None]) -> Outcome:
     for record in read_records(plan.root):
         if record.cell in asked:
             counts[record.status] = counts.get(record.status, 0) + 1
-    return Outcome(counts, write_report(plan.root))
+    return Outcome(counts)
 
 
 def _buried(cell: Cell, lost: Lost[Cell]) -> Record:

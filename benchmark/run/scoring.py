@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..metrics.estimate import Estimate, EstimatedMetric
-from ..metrics.features import FEATURE_MAPS, FeatureCache, FrozenMap, feature_map
-from .evidence import Evidence
-from .model import Likelihood
-from .record import Score
-from .suite import Suite
-from .task import Task
+from ...metrics.estimate import Estimate, EstimatedMetric
+from ...metrics.features import FEATURE_MAPS, FeatureCache, FrozenMap, feature_map
+from ..contract.evidence import Evidence
+from ..contract.model import Likelihood
+from ..contract.record import Score
+from ..contract.task import Task
+from ..suites.suite import Suite
 
 # Inputs that carry the claim of a likelihood with them.
 CLAIMED = {"log_prob", "log_prob_samples"}

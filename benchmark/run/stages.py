@@ -21,15 +21,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .. import __version__
-from ..baselines.controls.control import Control
+from ... import __version__
+from ...baselines.controls.control import Control
+from ..contract.evidence import Evidence
+from ..contract.model import Budget, Diverged, GenerativeModel, Likelihood, seeded
+from ..contract.task import Task
+from ..suites.suite import Cell, Suite
 from .cost import PeakMemory, counted_rows
-from .evidence import Evidence
-from .foreign import build
-from .model import Budget, Diverged, GenerativeModel, Likelihood, seeded
 from .store import Store, content_key
-from .suite import Cell, Suite
-from .task import Task
+from .user_model import build
 
 # Seeds of the stages are told apart, so that a sample never repeats the draws of training.
 PROBE_SEED = 1_000_003

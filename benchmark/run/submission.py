@@ -17,16 +17,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .cells import cost_scores, shown
-from .cost import environment
-from .evidence import Evidence
-from .model import Likelihood
-from .record import Record, write_record
+from ..contract.evidence import Evidence
+from ..contract.model import Likelihood
+from ..contract.record import Record, write_record
+from ..contract.task import Domain, Task
+from ..suites.suite import Suite
+from .cell import cost_scores, shown
+from .provenance import environment
 from .scoring import Inputs, metric_fingerprint, sample_rows, scores
 from .stages import sample_size
 from .store import Store, content_key
-from .suite import Suite
-from .task import Domain, Task
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 

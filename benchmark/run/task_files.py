@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .record import File, TaskRecord
-from .task import Task
+from ..contract.record import File, TaskRecord
+from ..contract.task import Task
 
 GRID = 160
 SHOWN = 64

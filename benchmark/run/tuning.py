@@ -18,18 +18,18 @@ from typing import Any
 
 import torch
 
-from .cells import admitted
-from .engines.local import Lost, run_local
-from .foreign import build
-from .harness import cores, prepare_worker
-from .model import Diverged, GenerativeModel
-from .names import known
-from .record import write_atomically
+from ..contract.model import Diverged, GenerativeModel
+from ..contract.record import write_atomically
+from ..names import known
+from ..suites import SUITES, choices_path, load_suite, read_choices
+from ..suites.suite import Cell, ModelSpec, Suite
+from ..tasks import load_task
+from .cell import admitted
+from .plan import cores, prepare_worker
 from .scoring import Inputs, scores
 from .stages import PROBE_SEED, all_seeded, examine, sample_size
-from .suite import Cell, ModelSpec, Suite
-from .suites import SUITES, choices_path, load_suite, read_choices
-from .tasks import load_task
+from .user_model import build
+from .workers import Lost, run_local
 
 # Trials see a seed of their own, so that the choice is not fitted to the seeds of the table.
 TRIAL_SEED = 9_001

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .model import Budget, GenerativeModel, Likelihood
-from .task import Domain, TrainingTask
+from ..contract.model import Budget, GenerativeModel, Likelihood
+from ..contract.task import Domain, TrainingTask
 
 
 def build(cls: type[Any], domain: Domain, arguments: dict[str, Any]) -> GenerativeModel:

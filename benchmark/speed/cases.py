@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..metrics.energy_distance import energy_distance
-from ..metrics.frechet import frechet_distance
-from ..metrics.kernel_distance import kernel_distance
-from ..metrics.prdc import prdc
-from ..metrics.sliced_wasserstein import sliced_wasserstein
-from ..metrics.vendi import vendi_score
-from . import speed_peers as peers
+from ...metrics.distance.energy_distance import energy_distance
+from ...metrics.distance.frechet import frechet_distance
+from ...metrics.distance.kernel_distance import kernel_distance
+from ...metrics.distance.sliced_wasserstein import sliced_wasserstein
+from ...metrics.diversity.prdc import prdc
+from ...metrics.diversity.vendi import vendi_score
+from . import peers as peers
 
 Timed = Callable[[Tensor, Tensor], float]
 

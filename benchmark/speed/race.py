@@ -18,9 +18,9 @@ from statistics import median
 import pandas as pd
 import torch
 
-from .speed_cases import CASES, Case, Contender
-from .speed_report import Timing, draw, show, write_markdown
-from .speed_worker import Answer, work
+from .cases import CASES, Case, Contender
+from .report import Timing, draw, print_timings, write_markdown
+from .worker import Answer, work
 
 TIMEOUT = 900.0
 # Seconds before a call: threads of the contender before it wait for more work by turning in
@@ -50,7 +50,7 @@ def speed(out: Path, repeats: int = 3, cases: Sequence[str] | None = None) -> Pa
     table = [compare(case, repeats, rate) for case in chosen]
     path = out / "speed.csv"
     pd.DataFrame([asdict(row) for rows in table for row in rows]).to_csv(path, index=False)
-    show(table, rate)
+    print_timings(table, rate)
     write_markdown(table, rate, out / "speed.md")
     draw(table, out / "speed.png")
     return path

@@ -54,7 +54,7 @@ class Timing:
     missed: str = ""
 
 
-def show(table: list[list[Timing]], rate: float, console: Console | None = None) -> None:
+def print_timings(table: list[list[Timing]], rate: float, console: Console | None = None) -> None:
     """Prints the table.
 
     Args:

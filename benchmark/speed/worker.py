@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from .cost import PeakMemory
-from .speed_cases import Case, Contender, features
+from ..run.cost import PeakMemory
+from .cases import Case, Contender, features
 
 Answer = tuple[float, float, float, float]  # what `work` sends
 # Peers that could break the environment lie in a folder of their own: torch-fidelity and

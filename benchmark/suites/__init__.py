@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..names import known
-from ..suite import Suite
 from .binary import BINARY
 from .highdim import HIGHDIM
 from .images import IMAGES
 from .mnist import MNIST
 from .quick import QUICK
 from .sequences import SEQUENCES
+from .suite import Suite
 from .tabular import TABULAR
 from .toy2d import TOY2D
 

@@ -7,9 +7,9 @@ from functools import partial
 from ... import metrics
 from ...baselines.classical.gmm import GMM
 from ...baselines.flows.nsf import NSF
-from ..model import Budget
-from ..suite import Suite
+from ..contract.model import Budget
 from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES
+from .suite import Suite
 
 BINARY = Suite(
     name="binary",

@@ -6,9 +6,9 @@ from functools import partial
 
 from ... import metrics
 from ...baselines.classical.gmm import GMM
-from ..model import Budget
-from ..suite import Suite
+from ..contract.model import Budget
 from .panels import COPIES, DISTANCE, LIKELIHOOD, SAMPLE_MODELS, SAMPLE_SPACES, SPREAD, TRUTH
+from .suite import Suite
 
 HIGHDIM = Suite(
     name="highdim",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..model import Budget
+from ..contract.model import Budget
 from .mnist import MNIST
 
 IMAGES = replace(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ... import metrics
-from ..model import Budget
-from ..suite import Suite
+from ..contract.model import Budget
 from .panels import COPIES, DISTANCE, LIKELIHOOD, PIXEL_MODELS, PIXEL_SPACES, SPREAD
+from .suite import Suite
 
 MNIST = Suite(
     name="mnist",

@@ -7,9 +7,9 @@ from functools import partial
 from ... import metrics
 from ...baselines import MODELS
 from ...baselines.flows.nsf import NSF
-from ..model import Budget
-from ..suite import Suite
+from ..contract.model import Budget
 from .panels import COPIES, DISTANCE, LIKELIHOOD, SPACES, SPREAD, STATES, TRUTH
+from .suite import Suite
 
 QUICK = Suite(
     name="quick",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ... import metrics
-from ..model import Budget
-from ..suite import Suite
+from ..contract.model import Budget
 from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES, STATES, TRUTH
+from .suite import Suite
 
 SEQUENCES = Suite(
     name="sequences",

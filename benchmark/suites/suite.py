@@ -13,8 +13,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from ..metrics.estimate import EstimatedMetric
-from .model import Budget
+from ...metrics.estimate import EstimatedMetric
+from ..contract.model import Budget
 
 
 @dataclass(frozen=True)

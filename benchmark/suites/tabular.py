@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from ... import metrics
-from ..model import Budget
-from ..suite import Suite
+from ..contract.model import Budget
 from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES
+from .suite import Suite
 
 TABULAR = Suite(
     name="tabular",

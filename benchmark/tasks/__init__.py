@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ..task import Task
-from .fetch import fetch
-from .named import TASKS, known_task
+from ..contract.task import Task
+from .images.by_name import folder_images, hub_images
 from .outline import Outline
-from .own_images import folder_images, hub_images
-from .root import MissingData, data_root
-from .show import show
+from .readers.data_root import MissingData, data_root
+from .readers.fetch import fetch
+from .registry import TASKS, known_task
 
 
 @lru_cache(maxsize=8)
@@ -31,4 +30,4 @@ def load_task(name: str) -> Task:
     return TASKS[known_task(name)]().load()
 
 
-__all__ = ["TASKS", "MissingData", "Outline", "data_root", "fetch", "load_task", "show"]
+__all__ = ["TASKS", "MissingData", "Outline", "data_root", "fetch", "load_task"]

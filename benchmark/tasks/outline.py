@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ..task import Task
-from .root import data_root, find
+from ..contract.task import Task
+from .readers.data_root import data_root, find
 from .split import Rows
 
 

@@ -6,23 +6,23 @@ import difflib
 from collections.abc import Callable
 from functools import partial
 
-from . import binary_mnist
-from .binary import SETS, binary
-from .checkerboard import checkerboard
-from .curves import circles, moons, pinwheel, rings, swiss_roll, two_spirals
-from .digits import digits
-from .faces import frey_faces, olivetti
-from .highdim import gaussian, mixture, veegan_1200
-from .hmm import hmm
-from .hypergrid import hypergrid
-from .images import celeba_64, cifar10, cifar10_20k, fashion_mnist, mnist
-from .maf import maf
-from .mixtures import eight_gaussians, grid_25, ring_8, veegan_grid, veegan_ring
+from .densities.checkerboard import checkerboard
+from .densities.curves import circles, moons, pinwheel, rings, swiss_roll, two_spirals
+from .densities.highdim import gaussian, mixture, veegan_1200
+from .densities.mixtures import eight_gaussians, grid_25, ring_8, veegan_grid, veegan_ring
+from .densities.shapes import banana, funnel, student_t
+from .discrete.debd import SETS, binary
+from .discrete.hmm import hmm
+from .discrete.sequences import jsb_chorales, tinyshakespeare
+from .images import binary_mnist
+from .images.digits import digits
+from .images.faces import frey_faces, olivetti
+from .images.parquet_sets import celeba_64, cifar10, cifar10_20k, fashion_mnist, mnist
+from .images.stacked_mnist import stacked_mnist
 from .outline import Outline
-from .sequences import jsb_chorales, tinyshakespeare
-from .shapes import banana, funnel, student_t
-from .stacked_mnist import stacked_mnist
-from .tables import table
+from .rewards.hypergrid import hypergrid
+from .tables.maf import maf
+from .tables.small import table
 
 DIMENSIONS = (2, 16, 64, 256)
 EMBEDDED_TABLES = ("wine", "breast-cancer", "diabetes", "iris")

@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..benchmark.record import Record
-from .board import Board
-from .cells import printed
+from ...benchmark.contract.record import Record
+from ..tables.board import Board
+from ..tables.entry import printed
 
 RECORD_COLUMNS = (
     "suite",

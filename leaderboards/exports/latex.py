@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from .board import Board, Row
-from .cells import Cell, printed
-from .columns import Column, heading
-from .rounding import Rounded
+from ..tables.board import Board, Row
+from ..tables.columns import Column, heading
+from ..tables.entry import Entry, printed
+from ..tables.rounding import Rounded
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -108,7 +108,7 @@ def _line(board: Board, row: Row, found: Sequence[Column]) -> str:
     return " & ".join([*map(escape, head), *cells]) + r" \\"
 
 
-def _cell(board: Board, column: Column, cell: Cell) -> str:
+def _cell(board: Board, column: Column, cell: Entry) -> str:
     key = board.footnotes.get(cell.remark, "")
     note = rf"\textsuperscript{{{key}}}" if key else ""
     number = printed(column, cell)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from .board import Board, Row
-from .cells import Cell, printed
-from .columns import Column, heading
+from ..tables.board import Board, Row
+from ..tables.columns import Column, heading
+from ..tables.entry import Entry, printed
 
 LEGEND = (
     ("=", "exact: log p(x) itself"),
@@ -74,7 +74,7 @@ def _cells(board: Board, row: Row, found: Sequence[Column]) -> list[str]:
     return [*map(escape, head), *(_cell(board, c, row.cells[c]) for c in found)]
 
 
-def _cell(board: Board, column: Column, cell: Cell) -> str:
+def _cell(board: Board, column: Column, cell: Entry) -> str:
     key = board.footnotes.get(cell.remark, "")
     note = f"<sup>{key}</sup>" if key else ""
     number = printed(column, cell)

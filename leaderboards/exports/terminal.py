@@ -11,51 +11,32 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..benchmark.record import read_records, read_tasks
-from .board import Board, boards
-from .cells import Cell, printed
-from .columns import Column, heading
+from ...benchmark.contract.record import read_records, read_tasks
+from ..tables.board import MOST_COLUMNS, Board, boards, leading
+from ..tables.columns import Column, heading
+from ..tables.entry import Entry, printed
 
-_LEADING = (
-    "frechet_distance",
-    "mmd",
-    "kl_to_truth",
-    "l1_distance",
-    "log_z_error",
-    "nll",
-    "nearest_neighbour_ratio",
-    "coverage",
-    "training_seconds",
-)
-_MOST_COLUMNS = 5
 _MARKS = {"=": "= ", "<=": "≤ ", "~": "~ "}
 
 
 def summary(root: Path) -> str:
     """Returns the leading columns of every task under a results folder, as plain text."""
     out = io.StringIO()
-    show(root, Console(file=out, width=140, color_system=None))
+    print_boards(root, Console(file=out, width=140, color_system=None))
     return out.getvalue()
 
 
-def show(root: Path, console: Console) -> None:
+def print_boards(root: Path, console: Console) -> None:
     """Prints the leading columns of every task under a results folder, one table a task."""
     primary = {name: task.primary for name, task in read_tasks(root).items()}
     found = boards(read_records(root))
     if not found:
         console.print(f"No records under {root}.", markup=False)
-    room = max(1, min(_MOST_COLUMNS, (console.width - 34) // 21))
+    room = max(1, min(MOST_COLUMNS, (console.width - 34) // 21))
     for name, board in found.items():
         console.print(_table(board, leading(board, primary.get(name, ""))[:room]))
     if found:
         console.print("* best or tied with it; = exact, ≤ upper bound, ~ estimate (not ranked).\n")
-
-
-def leading(board: Board, primary: str = "") -> list[Column]:
-    """Returns the few columns that say most of a task, its primary metric first."""
-    order = [primary, *(metric for metric in _LEADING if metric != primary)]
-    found = [c for metric in order for c in board.columns if c.metric == metric]
-    return (found or list(board.columns))[:_MOST_COLUMNS]
 
 
 def _table(board: Board, found: Sequence[Column]) -> Table:
@@ -78,7 +59,7 @@ def _table(board: Board, found: Sequence[Column]) -> Table:
     return table
 
 
-def _cell(column: Column, cell: Cell) -> Text:
+def _cell(column: Column, cell: Entry) -> Text:
     number = printed(column, cell)
     if number is None:
         return Text(cell.short, style="dim")

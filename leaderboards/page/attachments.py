@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..benchmark.record import File
+from ...benchmark.contract.record import File
 
 
 class Unshown(Exception):

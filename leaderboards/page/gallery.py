@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..benchmark.record import Record, TaskRecord
+from ...benchmark.contract.record import Record, TaskRecord
 from . import pictures
-from .files import Unshown, array, arrays
+from .attachments import Unshown, array, arrays
 
 _POINTS = 1000
 _LINES = 12
@@ -57,7 +57,7 @@ def kind_of(task: TaskRecord) -> str:
     return "grid" if task.shape == (2,) or "grid" in task.kind else "text"
 
 
-def gallery(task: TaskRecord, records: Sequence[Record], root: Path) -> Gallery:
+def gallery_of(task: TaskRecord, records: Sequence[Record], root: Path) -> Gallery:
     """Draws the truth and, of each model, the first seed that left something to show.
 
     Args:

@@ -12,16 +12,15 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ..benchmark.record import Record, TaskRecord
+from ...benchmark.contract.record import Record, TaskRecord
+from ..hardware import distinct, machines
+from ..tables.board import Board, boards, leading, place
+from ..tables.columns import Column
+from ..tables.entry import printed
+from ..tables.rounding import Rounded
 from . import svg
-from .board import Board, boards, place
-from .cells import printed
-from .columns import Column
-from .environment import distinct, environment
-from .files import Unshown, curve
-from .gallery import Gallery, gallery
-from .rounding import Rounded
-from .table import leading
+from .attachments import Unshown, curve
+from .gallery import Gallery, gallery_of
 
 _FOLDER = Path(__file__).parent / "templates"
 _ARXIV = re.compile(r"(?:arxiv:)?\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})", re.I)
@@ -61,7 +60,7 @@ class Section:
     curves: tuple[Curve, ...]
 
 
-def page(records: Sequence[Record], tasks: dict[str, TaskRecord], root: Path) -> str:
+def render_page(records: Sequence[Record], tasks: dict[str, TaskRecord], root: Path) -> str:
     """Renders the page.
 
     Args:
@@ -80,7 +79,7 @@ def page(records: Sequence[Record], tasks: dict[str, TaskRecord], root: Path) ->
             title=title(records),
             suites=distinct(r.suite for r in records),
             written=max((r.created for r in records), default=None),
-            environment=environment(records),
+            environment=machines(records),
             sections=sections,
             failures=[r for r in records if r.status not in ("ok", "not admitted")],
             refusals=[r for r in records if r.status == "not admitted"],
@@ -153,7 +152,7 @@ def _section(task: TaskRecord, board: Board, records: Sequence[Record], root: Pa
         counts=_counts(mine),
         lead=lead,
         dots=Markup(svg.dots(board, lead)) if lead else Markup(),
-        gallery=gallery(task, mine, root),
+        gallery=gallery_of(task, mine, root),
         curves=tuple(_curves(mine, root)),
     )
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .board import Board, Row
-from .cells import Cell, printed
-from .columns import Column
+from ..tables.board import Board, Row
+from ..tables.columns import Column
+from ..tables.entry import Entry, printed
 
 _W, _H = 240, 110  # of one training curve
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 6, 6, 16
@@ -177,11 +177,11 @@ def dots(board: Board, column: Column) -> str:
     return _svg(_WIDE, height, f"{column.label} of every model", "".join(body))
 
 
-def _finite(cell: Cell) -> bool:
+def _finite(cell: Entry) -> bool:
     return cell.value is not None and math.isfinite(cell.value)
 
 
-def _dot_axis(cells: Sequence[Cell]) -> Axis:
+def _dot_axis(cells: Sequence[Entry]) -> Axis:
     errors = sorted(cell.stderr or 0.0 for cell in cells)
     ends = [
         (cell.value or 0.0) + sign * (cell.stderr or 0.0) for cell in cells for sign in (-1, 1)

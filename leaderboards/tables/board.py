@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..benchmark.record import Record
-from .best import separates, winners
-from .cells import Cell, measured
-from .columns import THEMES, Column, columns, family_rank, label
+from ...benchmark.contract.record import Record
+from .columns import THEMES, Column, columns_of, family_rank, label
+from .entry import Entry, measured
+from .ranking import separates, winners
 
 ROLES = {"oracle": "ceiling", "noise": "floor", "memoriser": "trap", "mode-dropper": "trap"}
 _FRAME = ("oracle", "mode-dropper", "memoriser", "noise")  # from the ceiling down
@@ -26,7 +26,7 @@ class Row:
     likelihood: str
     seeds: int
     admitted: bool
-    cells: Mapping[Column, Cell]
+    cells: Mapping[Column, Entry]
 
     @property
     def is_control(self) -> bool:
@@ -122,7 +122,7 @@ def board(task: str, records: Sequence[Record]) -> Board:
     by_model: dict[str, list[Record]] = {}
     for record in sorted(records, key=place):
         by_model.setdefault(record.model, []).append(record)
-    found = columns(records)
+    found = columns_of(records)
     rows = [_row(cells, found) for cells in by_model.values()]
     warnings = {c: text for c in found if (text := _warning(c, rows))}
     rows = _crowned(rows, [c for c in found if c not in warnings and not c.is_cost])
@@ -198,3 +198,26 @@ def _letters(index: int) -> str:
     """a, b, ..., z, aa, ab, ..."""
     head, tail = divmod(index, 26)
     return (_letters(head - 1) if head else "") + chr(ord("a") + tail)
+
+
+MOST_COLUMNS = 5
+
+
+_LEADING = (
+    "frechet_distance",
+    "mmd",
+    "kl_to_truth",
+    "l1_distance",
+    "log_z_error",
+    "nll",
+    "nearest_neighbour_ratio",
+    "coverage",
+    "training_seconds",
+)
+
+
+def leading(board: Board, primary: str = "") -> list[Column]:
+    """Returns the few columns that say most of a task, its primary metric first."""
+    order = [primary, *(metric for metric in _LEADING if metric != primary)]
+    found = [c for metric in order for c in board.columns if c.metric == metric]
+    return (found or list(board.columns))[:MOST_COLUMNS]

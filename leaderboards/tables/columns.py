@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..benchmark.record import Record, Score
+from ...benchmark.contract.record import Record, Score
 
 FAMILIES = (
     "latent",
@@ -166,7 +166,7 @@ def heading(column: Column) -> str:
     return f"{column.label}{unit} {column.arrow}".strip()
 
 
-def columns(records: Iterable[Record]) -> list[Column]:
+def columns_of(records: Iterable[Record]) -> list[Column]:
     """Returns the columns with at least one number, themes in order."""
     directions: dict[tuple[str, str, str], str] = {}
     for score in (score for record in records for score in record.scores):

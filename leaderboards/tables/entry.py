@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..benchmark.record import Record, Score
-from .best import Measured
+from ...benchmark.contract.record import Record, Score
 from .columns import Column
+from .ranking import Measured
 from .rounding import Rounded, rounded, with_prefix
 
 _SHORT = {
@@ -21,7 +21,7 @@ _MARKS = ("", "=", "<=", "~")  # the weaker claim stands further right
 
 
 @dataclass(frozen=True)
-class Cell(Measured):
+class Entry(Measured):
     """One number of a table, or the reason why there is none.
 
     Attributes:
@@ -44,7 +44,7 @@ class Cell(Measured):
         return "–" if self.status == "ok" else _SHORT.get(self.status, self.status)
 
 
-def printed(column: Column, cell: Cell) -> Rounded | None:
+def printed(column: Column, cell: Entry) -> Rounded | None:
     """Returns a cell's number as it is printed, or None where there is none."""
     if cell.value is None:
         return None
@@ -53,7 +53,7 @@ def printed(column: Column, cell: Cell) -> Rounded | None:
     return rounded(cell.value, cell.stderr)
 
 
-def measured(column: Column, records: Sequence[Record]) -> Cell:
+def measured(column: Column, records: Sequence[Record]) -> Entry:
     """Returns a model's cell from its records, one a seed."""
     scores = [
         score
@@ -71,7 +71,7 @@ def measured(column: Column, records: Sequence[Record]) -> Cell:
         notes[f"{len(scores)} of {len(records)} seeds; {'; '.join(why)}"] = None
     if len(scores) == 1 < len(records):
         notes["its error bar is of measurement only"] = None
-    return Cell(
+    return Entry(
         value=value,
         stderr=stderr,
         mark=max((s.mark for s in scores), key=lambda m: _MARKS.index(m) if m in _MARKS else 9),
@@ -98,11 +98,11 @@ def _over_seeds(scores: Sequence[Score]) -> tuple[float, float | None]:
     return statistics.fmean(values), max(spread, own)
 
 
-def _empty(column: Column, records: Sequence[Record]) -> Cell:
+def _empty(column: Column, records: Sequence[Record]) -> Entry:
     reasons = dict.fromkeys(_why(column, record) for record in records)
     # A row of which one seed ran is not a failed row.
     status = min((r.status for r in records), key=lambda status: status != "ok")
-    return Cell(None, status=status, remark="; ".join(reasons))
+    return Entry(None, status=status, remark="; ".join(reasons))
 
 
 def _why(column: Column, record: Record) -> str:

@@ -24,10 +24,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric, share_estimate
-from .mmd import centred
-from .order import shuffled_order
+from ..checks import as_pair
+from ..estimate import Estimate, TwoSampleMetric, share_estimate
+from ..numerics.moments import centred
+from ..numerics.sorting import shuffled_order
 
 
 def c2st(

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric
+from ..checks import as_pair
+from ..estimate import Estimate, TwoSampleMetric
 from .mmd import GaussianKernel, mmd
 
 

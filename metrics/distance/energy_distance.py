@@ -14,10 +14,10 @@ from typing import Any
 
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric
-from .mmd import centred
-from .pairwise import pair_means, squared_distances
+from ..checks import as_pair
+from ..estimate import Estimate, TwoSampleMetric
+from ..numerics.moments import centred
+from ..numerics.pairwise import pair_means, squared_distances
 
 _NEAR = 1e-12  # of a tile's largest square: nearer pairs are computed by differences
 

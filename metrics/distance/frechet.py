@@ -25,13 +25,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import as_pair, as_points, one_width
-from .estimate import Estimate, EstimatedMetric, TwoSampleMetric
+from ..checks import as_pair, as_points, one_width
+from ..estimate import Estimate, EstimatedMetric, TwoSampleMetric
+from ..numerics.linalg import gram, product, spectrum, svd, triangular_product
+from ..numerics.moments import Moments, moments, unpack
+from ..numerics.sorting import content_keys, mix, shuffled_order
+from ..numerics.threads import torch_on_one_thread
 from .frechet_sides import Side, exact_side, moment_side, point_side, truncated_side
-from .linalg import gram, product, spectrum, svd, triangular_product
-from .moments import Moments, moments, unpack
-from .order import content_keys, mix, shuffled_order
-from .threads import torch_on_one_thread
 
 _TOLERANCE = 1e-10  # of the traces: the rounding error that the fast way may have
 _EPS = torch.finfo(torch.float64).eps

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .linalg import cholesky, eigh, inverse_trace, qr
-from .moments import Moments, centred_rows, moments
-from .thinning import thinned
+from ..numerics.linalg import cholesky, eigh, inverse_trace, qr
+from ..numerics.moments import Moments, centred_rows, moments
+from ..numerics.subset import thinned
 
 _EPS = torch.finfo(torch.float64).eps
 

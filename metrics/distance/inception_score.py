@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import as_points
-from .estimate import Estimate, EstimatedMetric
-from .order import shuffled_order
+from ..checks import as_points
+from ..estimate import Estimate, EstimatedMetric
+from ..numerics.sorting import shuffled_order
 
 
 def inception_score(probabilities: Tensor, splits: int = 1, seed: int = 0) -> Estimate:

@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import as_pair, in_double
-from .estimate import Estimate, TwoSampleMetric
+from ..checks import as_pair, in_double
+from ..estimate import Estimate, TwoSampleMetric
+from ..numerics.linalg import keeps_single
+from ..numerics.pairwise import PairMeans, pair_means
+from ..numerics.sorting import shuffled_order
 from .kernel_subsets import subset_values
-from .linalg import keeps_single
-from .order import shuffled_order
-from .pairwise import PairMeans, pair_means
 
 _PAIRED_POINTS = 1024  # points that the second-order part of the variance is estimated from
 

@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .thinning import order_along
-from .threads import spread
+from ..numerics.subset import order_along
+from ..numerics.threads import spread
 
 Array = Any  # an array of NumPy, or a tensor: what is done with it here is spelled alike in both
 

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric
-from .moments import centre, less
-from .order import content_order, shuffled_order
-from .pairwise import Kernel, pair_means, squared_distances, tile_size, tiles
+from ..checks import as_pair
+from ..estimate import Estimate, TwoSampleMetric
+from ..numerics.moments import centre, centred
+from ..numerics.pairwise import Kernel, pair_means, squared_distances, tile_size, tiles
+from ..numerics.sorting import content_order, shuffled_order
 
 _WIDTHS = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
 _MEDIAN_POINTS = 2000
@@ -101,12 +101,6 @@ def mmd(
         x, y = centred(x, y)
     means = pair_means(kernel, x, y)
     return Estimate(means.unbiased() if unbiased else means.biased(), means.stderr(), len(x))
-
-
-def centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns both sides, float64 or float32, less the midpoint of their means, in float64."""
-    middle = (centre(x) + centre(y)) / 2
-    return less(x, middle), less(y, middle)
 
 
 def mmd_test(

@@ -21,11 +21,10 @@ import ot
 import torch
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric
-from .mmd import centred
-from .moments import centre
-from .pairwise import squared_distances
+from ..checks import as_pair
+from ..estimate import Estimate, TwoSampleMetric
+from ..numerics.moments import centre, centred
+from ..numerics.pairwise import squared_distances
 
 
 def sinkhorn_divergence(

@@ -23,10 +23,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric
-from .mmd import centred
-from .threads import spread, torch_on_one_thread
+from ..checks import as_pair
+from ..estimate import Estimate, TwoSampleMetric
+from ..numerics.moments import centred
+from ..numerics.threads import spread, torch_on_one_thread
 
 _BLOCK = 25  # directions at a time: what the memory depends on
 _SLOPES = 50  # directions that the standard error is estimated from

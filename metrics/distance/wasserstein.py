@@ -15,11 +15,11 @@ import ot
 import torch
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric
-from .mmd import centred
-from .order import content_order
-from .pairwise import squared_distances
+from ..checks import as_pair
+from ..estimate import Estimate, TwoSampleMetric
+from ..numerics.moments import centred
+from ..numerics.pairwise import squared_distances
+from ..numerics.sorting import content_order
 from .sliced_wasserstein import root_estimate, sliced_wasserstein
 
 _ITERATIONS = 10_000_000

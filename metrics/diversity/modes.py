@@ -19,9 +19,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from .checks import as_points
-from .estimate import Estimate, EstimatedMetric, share_estimate
-from .neighbours import nearest_neighbours
+from ..checks import as_points
+from ..estimate import Estimate, EstimatedMetric, share_estimate
+from ..numerics.neighbours import nearest_neighbours
 
 Histogram = Literal["high-quality", "all"]
 

@@ -25,17 +25,13 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import special, stats
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric
-from .neighbours import nearest_neighbours
-from .order import shuffled_order
+from ..checks import as_pair
+from ..estimate import Estimate, TwoSampleMetric
+from ..numerics.clusters import cluster_centers, nearest_center
 
 _STEPS = 100  # of the EM algorithm
 
@@ -70,31 +66,12 @@ def ndb(
         raise ValueError(f"Expected 2 <= bins <= {len(y)} (reference points), got {bins}.")
     centers = cluster_centers(y, bins, seed)
     counts_x, counts_y = (
-        np.bincount(c, minlength=bins) for c in (cells(x, centers), cells(y, centers))
+        np.bincount(nearest_center(side, centers), minlength=bins) for side in (x, y)
     )
     return {
         "ndb": _different(counts_x, counts_y, significance),
         "js": _jensen_shannon(counts_x, counts_y),
     }
-
-
-def cluster_centers(x: Tensor, k: int, seed: int) -> Tensor:
-    """Returns k centres of k-means, shape `(k, D)`, for any order of rows or number of threads.
-
-    Args:
-        x: Rows, float64, shape `(N, D)`.
-        k: Number of clusters.
-        seed: Seed of k-means++.
-    """
-    rows = (x - x.mean(dim=0))[shuffled_order(x)].cpu().numpy()
-    with threadpool_limits(1):
-        found = KMeans(k, n_init=1, random_state=seed).fit(rows).cluster_centers_
-    return torch.as_tensor(found, dtype=x.dtype, device=x.device) + x.mean(dim=0)
-
-
-def cells(x: Tensor, centers: Tensor) -> NDArray[np.int64]:
-    """Returns the index of each row's nearest centre, shape `(N,)`."""
-    return nearest_neighbours(x, centers)[1][:, 0].cpu().numpy()
 
 
 def _different(

@@ -14,11 +14,11 @@ from typing import Any
 
 from torch import Tensor
 
-from .checks import as_points
-from .estimate import Estimate, EstimatedMetric
-from .neighbours import squared_distances
-from .pairwise import squared_distances as all_squared_distances
-from .pairwise import tile_size, tiles
+from ..checks import as_points
+from ..estimate import Estimate, EstimatedMetric
+from ..numerics.neighbours import squared_distances
+from ..numerics.pairwise import squared_distances as all_squared_distances
+from ..numerics.pairwise import tile_size, tiles
 
 _NEAR = 1e-8  # of the squared norms: nearer pairs are measured by their differences
 

@@ -41,10 +41,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, TwoSampleMetric
-from .neighbours import TIE, nearest_neighbours, pairs_within
-from .order import shuffled_order
+from ..checks import as_pair
+from ..estimate import Estimate, TwoSampleMetric
+from ..numerics.neighbours import TIE, nearest_neighbours, pairs_within
+from ..numerics.sorting import shuffled_order
 
 _NAMES = ("precision", "recall", "density", "coverage")
 _DEALS = 63  # with the whole set, one bit each of a 64-bit word

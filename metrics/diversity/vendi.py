@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .checks import as_points, in_double
-from .estimate import Estimate, EstimatedMetric
-from .linalg import eigenvalues, gram, spectrum
-from .order import shuffled_order
-from .thinning import thinned
-from .threads import torch_on_one_thread
+from ..checks import as_points, in_double
+from ..estimate import Estimate, EstimatedMetric
+from ..numerics.linalg import eigenvalues, gram, spectrum
+from ..numerics.sorting import shuffled_order
+from ..numerics.subset import thinned
+from ..numerics.threads import torch_on_one_thread
 
 Kernel = Literal["cosine", "rbf"]
 _WIDE = 8  # dimensions from which on an RBF kernel of its usual width has full rank

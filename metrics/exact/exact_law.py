@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 from torch import Tensor
 
-from .estimate import Estimate, EstimatedMetric
+from ..estimate import Estimate, EstimatedMetric
 
 
 def total_variation(law: Tensor, target: Tensor) -> Estimate:

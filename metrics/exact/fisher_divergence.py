@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .checks import as_points
-from .estimate import Estimate
-from .likelihood import _mean, _moments, _RowMean
+from ..checks import as_points
+from ..estimate import Estimate
+from ..numerics.row_mean import RowMean, mean_estimate, row_moments
 
 
 def fisher_divergence(score: Tensor, true_score: Tensor) -> Estimate:
@@ -28,7 +28,7 @@ def fisher_divergence(score: Tensor, true_score: Tensor) -> Estimate:
     Raises:
         ValueError: Shapes differ, fewer than two rows, or rows that are NaN or infinite.
     """
-    return _mean(_moments(_squared_gap(score, true_score)))
+    return mean_estimate(row_moments(_squared_gap(score, true_score)))
 
 
 def _squared_gap(score: Tensor, true_score: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ def _squared_gap(score: Tensor, true_score: Tensor) -> Tensor:
     return gap.square().sum(dim=1)
 
 
-class FisherDivergence(_RowMean):
+class FisherDivergence(RowMean):
     """`fisher_divergence` over all the batches seen; streaming."""
 
     unit = ""
@@ -51,4 +51,4 @@ class FisherDivergence(_RowMean):
         self._add(_squared_gap(score, true_score))
 
     def _estimate(self) -> Estimate:
-        return _mean(self.moments)
+        return mean_estimate(self.moments)

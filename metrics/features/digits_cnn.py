@@ -1,7 +1,7 @@
 """Features and classes of 8x8 digits: the network under the distances of the task `digits`.
 
-Trained by `benchmark/tasks/train_digits_cnn.py` on the task's 797 training images; of the 400 test
-images, which it never saw, it puts 398 (99.5 %) into the right class.
+Trained by `benchmark/tasks/images/train_classifiers.py` on the task's 797 training
+images; of the 400 test images, which it never saw, it puts 398 (99.5 %) into the right class.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Features and classes of 28x28 digits: the small network under `mnist` and `stacked-mnist`.
 
-It also counts the modes of `stacked-mnist`. `train_mnist_cnn` trains it on the first 50,000 images
-of MNIST; of the 10,000 test images it gets 99.39 % right.
+It also counts the modes of `stacked-mnist`. `benchmark/tasks/images/train_classifiers.py` trains
+it on the first 50,000 images of MNIST; of the 10,000 test images it gets 99.39 % right.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, EstimatedMetric, share_estimate
-from .neighbours import TIE, nearest_neighbours, pairs_within
+from ..checks import as_pair
+from ..estimate import Estimate, EstimatedMetric, share_estimate
+from ..numerics.neighbours import TIE, nearest_neighbours, pairs_within
 
 
 def authenticity(samples: Tensor, train: Tensor) -> Estimate:

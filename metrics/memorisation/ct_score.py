@@ -21,10 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .checks import as_points
-from .estimate import Estimate
-from .ndb import cells as nearest_cells
-from .ndb import cluster_centers
+from ..checks import as_points
+from ..estimate import Estimate
+from ..numerics.clusters import cluster_centers, nearest_center
 from .nearest_neighbour_ratio import TrainedMetric, distances_to_train
 
 _LEAST = 20  # samples of a cell that counts, as in the paper's experiments (tau = 20 / m)
@@ -56,8 +55,8 @@ def ct_score(
     if not 1 <= cells <= len(t):
         raise ValueError(f"Expected 1 <= cells <= {len(t)} (training points), got {cells}.")
     centers = cluster_centers(t, cells, seed)
-    cell_x = nearest_cells(as_points("samples", samples), centers)
-    cell_y = nearest_cells(as_points("reference", reference), centers)
+    cell_x = nearest_center(as_points("samples", samples), centers)
+    cell_y = nearest_center(as_points("reference", reference), centers)
     parts = [_Cell(near[cell_x == c], usual[cell_y == c]) for c in range(cells)]
     kept = [part for part in parts if len(part.a) >= _LEAST and len(part.b) > 0]
     if not kept:

@@ -24,12 +24,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate
+from ..checks import as_pair
+from ..estimate import Estimate
+from ..numerics.neighbours import nearest_neighbours
+from ..numerics.pairwise import squared_distances
+from ..numerics.sorting import shuffled_order
 from .nearest_neighbour_ratio import TrainedMetric
-from .neighbours import nearest_neighbours
-from .order import shuffled_order
-from .pairwise import squared_distances
 
 _STEPS, _RATE, _BETAS, _EPS = 50, 0.5, (0.9, 0.999), 1e-8
 _BROAD = 0.9**2  # shrinks the distances to the broad Gaussian, in the authors' code

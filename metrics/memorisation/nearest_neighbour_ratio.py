@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from .checks import as_pair
-from .estimate import Estimate, EstimatedMetric
-from .neighbours import nearest_neighbours
+from ..checks import as_pair
+from ..estimate import Estimate, EstimatedMetric
+from ..numerics.neighbours import nearest_neighbours
 
 
 def nearest_neighbour_ratio(samples: Tensor, reference: Tensor, train: Tensor) -> Estimate:

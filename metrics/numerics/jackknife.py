@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from .order import shuffled_order
+from .sorting import shuffled_order
 
 
 def block_jackknife(

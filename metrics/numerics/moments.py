@@ -145,3 +145,9 @@ def less(x: Tensor, point: Tensor) -> Tensor:
     if x.device.type != "cpu":
         return x - point
     return torch.from_numpy(np.subtract(x.numpy(), point.numpy()))  # torch would cast all x first
+
+
+def centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns both sides, float64 or float32, less the midpoint of their means, in float64."""
+    middle = (centre(x) + centre(y)) / 2
+    return less(x, middle), less(y, middle)

@@ -1,25 +1,54 @@
 """The order of import that DESIGN draws, read from the sources."""
 
 import ast
+import importlib
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import dgmbench
 
 ROOT = Path(dgmbench.__file__).parent
-# What a package may import of ours; a name covers what lies under it.
+# What the metrics of every theme stand on; no theme imports another.
+METRIC_BASIS = ("metrics.checks", "metrics.estimate", "metrics.numerics")
+# What a room may import of ours; a name covers what lies under it, the longest rule holds.
 ALLOWED = {
     "metrics": {"metrics"},
-    "benchmark.task": set(),
-    "benchmark.model": {"benchmark.task"},
-    "benchmark.evidence": set(),
-    "benchmark.record": set(),
-    "benchmark.tasks": {
-        "benchmark.tasks", "benchmark.task", "benchmark.model", "benchmark.names", "metrics",
+    "metrics.checks": set(),
+    "metrics.estimate": set(),
+    "metrics.numerics": {"metrics.numerics", "metrics.checks", "metrics.estimate"},
+    **{
+        f"metrics.{theme}": {f"metrics.{theme}", *METRIC_BASIS}
+        for theme in ("distance", "diversity", "memorisation", "likelihood", "exact")
     },
-    "baselines": {"baselines", "benchmark.task", "benchmark.model"},
-    "leaderboards": {"leaderboards", "benchmark.record"},
+    "metrics.features": {"metrics.features"},
+    "benchmark": set(),
+    "benchmark.names": set(),
+    "benchmark.contract": {"benchmark.contract"},
+    "benchmark.tasks": {
+        "benchmark.tasks", "benchmark.contract", "benchmark.names", "metrics.features",
+    },
+    "benchmark.suites": {
+        "benchmark.suites", "benchmark.contract", "benchmark.names", "baselines", "metrics",
+    },
+    "benchmark.run": {
+        "benchmark.run", "benchmark.suites", "benchmark.tasks", "benchmark.contract",
+        "benchmark.names", "baselines", "metrics", "__version__",
+    },
+    "benchmark.speed": {"benchmark.speed", "benchmark.run.cost", "metrics"},
+    "benchmark.cli": {"benchmark", "baselines", "metrics", "leaderboards", "__version__"},
+    "baselines": {"baselines", "benchmark.contract"},
+    "leaderboards": {"leaderboards", "benchmark.contract.record"},
+    "leaderboards.hardware": {"benchmark.contract.record"},
+    "leaderboards.tables": {"leaderboards.tables", "benchmark.contract.record"},
+    "leaderboards.exports": {
+        "leaderboards.exports", "leaderboards.tables", "benchmark.contract.record",
+    },
+    "leaderboards.page": {
+        "leaderboards.page", "leaderboards.tables", "leaderboards.hardware",
+        "benchmark.contract.record",
+    },
 }  # fmt: skip
 
 
@@ -50,18 +79,62 @@ def covers(rule: str, name: str) -> bool:
     return name == rule or name.startswith(rule + ".")
 
 
-def test_every_import_keeps_the_order():
-    wrong = []
+def edges():
+    """Every import of ours, as (module, imported)."""
     for name, path in modules():
-        rules = [r for r in ALLOWED if covers(r, name)]
-        if not rules:
-            continue
-        allowed = ALLOWED[max(rules, key=len)]
         for target in imports(name, path):
             for one in target if isinstance(target, list) else [target]:
-                if one and not any(covers(a, one) for a in allowed):
-                    wrong.append(f"{name} imports {one}")
+                if one:
+                    yield name, one
+
+
+def rule(name: str) -> str:
+    return max((r for r in ALLOWED if covers(r, name)), key=len, default="")
+
+
+def test_every_room_has_a_rule_of_its_own():
+    rooms = {".".join(n.split(".")[:2]) for n, path in modules() if path.name == "__init__.py"}
+    families = {room for room in rooms if room.startswith("baselines.")}
+    assert rooms - families <= set(ALLOWED)
+
+
+def test_every_import_keeps_the_order():
+    wrong = [
+        f"{name} imports {one}"
+        for name, one in edges()
+        if not any(covers(a, one) for a in ALLOWED[rule(name)])
+    ]
     assert not wrong
+
+
+def test_nobody_imports_the_command_line():
+    assert not [
+        e for e in edges() if covers("benchmark.cli", e[1]) and rule(e[0]) != "benchmark.cli"
+    ]
+
+
+def test_rooms_do_not_import_each_other_in_circles():
+    rooms = {(rule(a), rule(b)) for a, b in edges() if rule(b) and rule(a) != rule(b)}
+    left = {room for pair in rooms for room in pair}
+    while left:  # what imports nothing that is left is done
+        done = {room for room in left if not any(a == room and b in left for a, b in rooms)}
+        assert done, f"a circle among {sorted(left)}"
+        left -= done
+
+
+def test_no_public_name_hides_a_module_of_its_package():
+    hidden = []
+    for name, path in modules():
+        if path.name != "__init__.py":
+            continue
+        package = importlib.import_module(f"dgmbench.{name}")
+        for below in path.parent.iterdir():
+            seen = getattr(package, below.stem, None)
+            is_module = (below / "__init__.py").exists() or below.suffix == ".py"
+            if is_module and below.stem != "__init__" and seen is not None:
+                if not isinstance(seen, types.ModuleType):
+                    hidden.append(f"{name}.{below.stem}")
+    assert not hidden
 
 
 def loaded_by(code: str) -> set[str]:
@@ -74,14 +147,14 @@ def loaded_by(code: str) -> set[str]:
 
 def test_help_and_report_do_not_import_torch():
     for module in (
-        "dgmbench.benchmark.cli",
-        "dgmbench.benchmark.console",
+        "dgmbench.benchmark.cli.main",
+        "dgmbench.benchmark.cli.console",
         "dgmbench.leaderboards.report",
     ):
         assert "torch" not in loaded_by(f"import {module}"), module
 
 
 def test_nothing_is_loaded_under_a_bare_name():
-    seen = loaded_by("import dgmbench.benchmark.harness, dgmbench.benchmark.catalogue")
+    seen = loaded_by("import dgmbench.benchmark.run.plan, dgmbench.benchmark.cli.catalogue")
     bare = {"metrics", "benchmark", "baselines", "leaderboards", "run_all"}
     assert not bare & {name.split(".")[0] for name in seen}

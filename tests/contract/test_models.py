@@ -7,8 +7,8 @@ import torch
 from dgmbench.baselines import MODELS
 from dgmbench.baselines.controls.control import Control
 from dgmbench.baselines.training import NeuralModel
-from dgmbench.benchmark.model import Budget, GenerativeModel, Likelihood, seeded
-from dgmbench.benchmark.task import Domain, Modes, Task
+from dgmbench.benchmark.contract.model import Budget, GenerativeModel, Likelihood, seeded
+from dgmbench.benchmark.contract.task import Domain, Modes, Task
 from dgmbench.benchmark.tasks import load_task
 
 BUDGET = Budget(steps=5, batch_size=32)

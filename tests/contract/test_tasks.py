@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from dgmbench.benchmark.model import seeded
+from dgmbench.benchmark.contract.model import seeded
 from dgmbench.benchmark.tasks import TASKS, load_task
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dgmbench.benchmark.record import (
+from dgmbench.benchmark.contract.record import (
     Environment,
     File,
     Record,

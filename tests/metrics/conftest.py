@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 import torchmetrics  # noqa: F401  (imports torch-fidelity wherever it sees it: it goes first)
-from dgmbench.benchmark.speed_worker import PEERS
+from dgmbench.benchmark.speed.worker import PEERS
 
 
 @pytest.fixture(autouse=True)

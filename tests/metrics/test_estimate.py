@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 from dgmbench.metrics.checks import as_pair, as_points
-from dgmbench.metrics.energy_distance import EnergyDistance
+from dgmbench.metrics.distance.energy_distance import EnergyDistance
+from dgmbench.metrics.distance.frechet import FrechetDistance
 from dgmbench.metrics.estimate import Estimate, share_estimate
-from dgmbench.metrics.frechet import FrechetDistance
 from torchmetrics import MetricCollection
 
 

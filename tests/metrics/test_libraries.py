@@ -12,22 +12,24 @@ import numpy as np
 import ot
 import pytest
 import torch
-from dgmbench.benchmark.speed_peers import Features
-from dgmbench.metrics import feature_likelihood
-from dgmbench.metrics.authenticity import authenticity
-from dgmbench.metrics.c2st import c2st
-from dgmbench.metrics.cmmd import cmmd
-from dgmbench.metrics.frechet import frechet_distance
-from dgmbench.metrics.inception_score import inception_score
-from dgmbench.metrics.kernel_distance import kernel_distance
-from dgmbench.metrics.likelihood import bits_per_dim, kl_to_truth, nll
-from dgmbench.metrics.mmd import GaussianKernel, mmd, mmd_test
-from dgmbench.metrics.modes import mode_coverage
-from dgmbench.metrics.ndb import cluster_centers, ndb
-from dgmbench.metrics.nearest_neighbour_ratio import nearest_neighbour_ratio
-from dgmbench.metrics.neighbours import nearest_neighbours
-from dgmbench.metrics.order import shuffled_order
-from dgmbench.metrics.prdc import prdc
+from dgmbench.benchmark.speed.peers import Features
+from dgmbench.metrics.distance.c2st import c2st
+from dgmbench.metrics.distance.cmmd import cmmd
+from dgmbench.metrics.distance.frechet import frechet_distance
+from dgmbench.metrics.distance.inception_score import inception_score
+from dgmbench.metrics.distance.kernel_distance import kernel_distance
+from dgmbench.metrics.distance.mmd import GaussianKernel, mmd, mmd_test
+from dgmbench.metrics.diversity.modes import mode_coverage
+from dgmbench.metrics.diversity.ndb import ndb
+from dgmbench.metrics.diversity.prdc import prdc
+from dgmbench.metrics.exact.kl import kl_to_truth
+from dgmbench.metrics.likelihood.nll import bits_per_dim, nll
+from dgmbench.metrics.memorisation import feature_likelihood
+from dgmbench.metrics.memorisation.authenticity import authenticity
+from dgmbench.metrics.memorisation.nearest_neighbour_ratio import nearest_neighbour_ratio
+from dgmbench.metrics.numerics.clusters import cluster_centers
+from dgmbench.metrics.numerics.neighbours import nearest_neighbours
+from dgmbench.metrics.numerics.sorting import shuffled_order
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from sklearn.linear_model import LogisticRegression

@@ -12,15 +12,15 @@ import math
 import numpy as np
 import pytest
 import torch
-from dgmbench.benchmark.speed_peers import without_torchvision
-from dgmbench.metrics.energy_distance import energy_distance
-from dgmbench.metrics.frechet import frechet_distance
-from dgmbench.metrics.inception_score import inception_score
-from dgmbench.metrics.kernel_distance import kernel_distance
-from dgmbench.metrics.mmd import GaussianKernel, mmd
-from dgmbench.metrics.prdc import prdc
-from dgmbench.metrics.sinkhorn import sinkhorn_divergence
-from dgmbench.metrics.vendi import vendi_score
+from dgmbench.benchmark.speed.peers import without_torchvision
+from dgmbench.metrics.distance.energy_distance import energy_distance
+from dgmbench.metrics.distance.frechet import frechet_distance
+from dgmbench.metrics.distance.inception_score import inception_score
+from dgmbench.metrics.distance.kernel_distance import kernel_distance
+from dgmbench.metrics.distance.mmd import GaussianKernel, mmd
+from dgmbench.metrics.distance.sinkhorn import sinkhorn_divergence
+from dgmbench.metrics.diversity.prdc import prdc
+from dgmbench.metrics.diversity.vendi import vendi_score
 from sklearn.metrics.pairwise import rbf_kernel
 
 pytestmark = pytest.mark.peers

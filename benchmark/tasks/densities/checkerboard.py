@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from ..task import Card, Modes
+from ...contract.task import Card, Modes
+from ..outline import Outline
 from .law import Law, law_task
 from .mixtures import FFJORD
-from .outline import Outline
 
 SIDE = 2.0  # of a square; the board is [-4, 4]^2
 AREA = 8 * SIDE**2

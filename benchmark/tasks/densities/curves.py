@@ -14,10 +14,10 @@ import math
 import torch
 from torch import Tensor
 
-from ..task import Card
+from ...contract.task import Card
+from ..outline import Outline
 from .law import law_task
 from .mixtures import FFJORD, Mixture, circle
-from .outline import Outline
 
 PITFALL = (
     "A mixture along the curve, so that its density is exact; the usual sampler differs slightly."

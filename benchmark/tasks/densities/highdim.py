@@ -15,12 +15,12 @@ import math
 import torch
 from torch import Tensor
 
-from ..model import seeded
-from ..task import Card, Domain, Modes, Task
+from ...contract.model import seeded
+from ...contract.task import Card, Domain, Modes, Task
+from ..outline import Outline
+from ..refusals import KNOWN_LAW
 from .law import Law, drawn, law_task
 from .mixtures import VEEGAN, Mixture, circle
-from .outline import Outline
-from .refusals import KNOWN_LAW
 
 PLANE_SEED = 811_000_100
 

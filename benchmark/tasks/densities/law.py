@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from ..model import seeded
-from ..task import Card, Domain, Modes, Task
-from .outline import Loaded, Outline
-from .refusals import KNOWN_LAW
+from ...contract.model import seeded
+from ...contract.task import Card, Domain, Modes, Task
+from ..outline import Loaded, Outline
+from ..refusals import KNOWN_LAW
 
 # Of a task that has a sampler. The seeds are far from those that a user would choose, so that no
 # fresh draw repeats them by accident.

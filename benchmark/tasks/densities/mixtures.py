@@ -18,9 +18,9 @@ import torch
 from scipy.special import gammaincinv
 from torch import Tensor
 
-from ..task import Card, Modes
+from ...contract.task import Card, Modes
+from ..outline import Outline
 from .law import Law, law_task
-from .outline import Outline
 
 VEEGAN = "Srivastava et al. 2017, VEEGAN, arXiv:1705.07761"
 FFJORD = "toy of Grathwohl et al. 2019, FFJORD, arXiv:1810.01367"

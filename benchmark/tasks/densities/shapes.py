@@ -16,9 +16,9 @@ from scipy.special import digamma
 from torch import Tensor
 from torch.distributions import Chi2
 
-from ..task import Card
+from ...contract.task import Card
+from ..outline import Outline
 from .law import Law, law_task
-from .outline import Outline
 
 LOG_2PI = math.log(2 * math.pi)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..task import Card, Domain, Task
-from .npz import read_npz
-from .outline import Loaded, Outline
-from .refusals import DISCRETE, too_few
-from .root import sha256, verify
-from .split import tensors
+from ...contract.task import Card, Domain, Task
+from ..outline import Loaded, Outline
+from ..readers.data_root import sha256, verify
+from ..readers.npz import read_npz
+from ..refusals import DISCRETE, too_few
+from ..split import tensors
 
 # Number of variables; rows of train, valid and test.
 SETS = {

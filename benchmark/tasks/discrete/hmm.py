@@ -14,10 +14,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..task import Card, Domain, Task
-from .law import drawn
-from .outline import Outline
-from .refusals import DISCRETE, enumerable
+from ...contract.task import Card, Domain, Task
+from ..densities.law import drawn
+from ..outline import Outline
+from ..refusals import DISCRETE, enumerable
 
 STAY = 0.9
 NO_ENTROPY = (

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Card, Domain, Task
-from .npz import read_npz
-from .outline import Loaded, Outline
-from .refusals import DISCRETE
-from .root import damaged, sha256, verify
-from .split import tensors
+from ...contract.task import Card, Domain, Task
+from ..outline import Loaded, Outline
+from ..readers.data_root import damaged, sha256, verify
+from ..readers.npz import read_npz
+from ..refusals import DISCRETE
+from ..split import tensors
 
 LENGTH = 64
 SHAKESPEARE_SHA256 = "95bd920fe52353507a5960901a6e6721037da7eeaf4c2b8e652e6a072d0313f8"

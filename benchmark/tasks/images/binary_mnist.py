@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Card, Domain
-from .arrays import cached
-from .image_cards import OTHER_WRITERS
-from .images import SIZES, image_task, pair, read_pair
-from .outline import Loaded, Outline
-from .split import tensors
+from ...contract.task import Card, Domain
+from ..outline import Loaded, Outline
+from ..readers.array_cache import cached
+from ..split import tensors
+from .cards import OTHER_WRITERS
+from .parquet_sets import SIZES, image_task, pair, read_pair
 
 STATIC_ROWS = {"train": 50_000, "valid": 10_000, "test": 10_000}
 COPIES = 4

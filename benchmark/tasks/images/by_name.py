@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Card, Domain, Task
-from .arrays import Cached, cached
-from .images import image_task, pair
-from .outline import Loaded, Outline
-from .pictures import folder_pixels, image_files, parquet_pixels
-from .root import data_root, find
-from .split import permutation, tensors
+from ...contract.task import Card, Domain, Task
+from ..outline import Loaded, Outline
+from ..readers.array_cache import Cached, cached
+from ..readers.data_root import data_root, find
+from ..readers.decode import folder_pixels, image_files, parquet_pixels
+from ..split import permutation, tensors
+from .parquet_sets import image_task, pair
 
 SPLITS = ("train", "val", "test", "holdout")
 

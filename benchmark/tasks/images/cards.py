@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..task import Card
+from ...contract.task import Card
 
 OTHER_WRITERS = (
     "Test has other writers than train and the held-out rows, so the oracle's distances are a "

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ..task import Card, Domain, Modes, Task
-from .outline import Loaded, Outline
-from .refusals import CLASSIFIED
-from .root import sha256, verify
-from .split import cut, tensors
+from ...contract.task import Card, Domain, Modes, Task
+from ..outline import Loaded, Outline
+from ..readers.data_root import sha256, verify
+from ..refusals import CLASSIFIED
+from ..split import cut, tensors
 
 SIZES = {"train": 797, "val": 200, "test": 400, "holdout": 400}
 SHA256 = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"
@@ -28,7 +28,7 @@ CARD = Card(
 
 def _classify(images: Tensor) -> Tensor:
     """Returns the classes 0..9 of images `(N, 1, 8, 8)` by the digits classifier, `(N,)`."""
-    from ...metrics.features.digits_cnn import classify
+    from ....metrics.features.digits_cnn import classify
 
     return classify(images).to(images.device)
 

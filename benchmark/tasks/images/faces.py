@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..task import Card, Domain
-from .images import image_task
-from .npz import read_npz
-from .outline import Loaded, Outline
-from .root import sha256, verify
-from .split import cut, tensors
+from ...contract.task import Card, Domain
+from ..outline import Loaded, Outline
+from ..readers.data_root import sha256, verify
+from ..readers.npz import read_npz
+from ..split import cut, tensors
+from .parquet_sets import image_task
 
 SHA256 = {
     "olivetti": "87fde6e7e0dff9701f9ace62e19359854009c03e8915fb859365d39e95cbc70a",

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..task import Card, Domain, Modes, Task
-from .arrays import Cached, cached
-from .image_cards import CELEBA, CIFAR10, CIFAR10_20K, FASHION, MNIST
-from .outline import Loaded, Outline
-from .pictures import parquet_pixels
-from .refusals import CLASSIFIED, IMAGES, too_few, too_wide
-from .root import verify
-from .split import tensors
+from ...contract.task import Card, Domain, Modes, Task
+from ..outline import Loaded, Outline
+from ..readers.array_cache import Cached, cached
+from ..readers.data_root import verify
+from ..readers.decode import parquet_pixels
+from ..refusals import CLASSIFIED, IMAGES, too_few, too_wide
+from ..split import tensors
+from .cards import CELEBA, CIFAR10, CIFAR10_20K, FASHION, MNIST
 
 # Images of each split. Train, val and holdout are the training file in its order, test is its own.
 SIZES = {
@@ -38,7 +38,7 @@ SHA256 = {
 
 def classify_mnist(images: Tensor) -> Tensor:
     """Returns the classes 0..9 of digits `(N, 1, 28, 28)`, levels 0..255, as int64 `(N,)`."""
-    from ...metrics.features.mnist_cnn import classify
+    from ....metrics.features.mnist_cnn import classify
 
     return classify(images).to(images.device)
 

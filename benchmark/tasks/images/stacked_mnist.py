@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..task import Card, Domain, Modes
-from .arrays import cached
-from .image_cards import OTHER_WRITERS
-from .images import classify_mnist, image_task, pair, read_pair
-from .outline import Loaded, Outline
-from .split import tensors
+from ...contract.task import Card, Domain, Modes
+from ..outline import Loaded, Outline
+from ..readers.array_cache import cached
+from ..split import tensors
+from .cards import OTHER_WRITERS
+from .parquet_sets import classify_mnist, image_task, pair, read_pair
 
 # Stacks of each split, made of the digits of the same split of `mnist`.
 STACKS = {"train": 128_000, "val": 5_000, "test": 26_000, "holdout": 26_000}

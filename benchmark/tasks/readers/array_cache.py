@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .root import cache_folder, sha256
+from .data_root import cache_folder, sha256
 
 CHECKSUMS = "sha256.json"
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .maf import FILES as MAF_FILES
-from .muted import muted
-from .named import TASKS, known_task
+from ..images.by_name import repository
+from ..registry import TASKS, known_task
+from ..tables.maf import FILES as MAF_FILES
+from .data_root import MissingData, data_root
 from .originals import ORIGINALS, Writer
-from .own_images import repository
-from .root import MissingData, data_root
+from .quiet import muted
 
 # Repository on the hub and folder in the data root.
 HUB = {

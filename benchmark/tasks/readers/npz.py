@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .root import damaged
+from .data_root import damaged
 
 
 def read_npz(path: Path, *names: str) -> dict[str, NDArray[Any]]:

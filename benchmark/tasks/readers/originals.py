@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy.io import loadmat
 
-from .binary import SETS as DEBD_SETS
+from ..discrete.debd import SETS as DEBD_SETS
 
 Writer = Callable[[Path], Any]
 

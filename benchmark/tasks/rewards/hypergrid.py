@@ -20,10 +20,10 @@ import math
 import torch
 from torch import Tensor
 
-from ..task import Card, Domain, Modes, Task
-from .law import drawn
-from .outline import Outline
-from .refusals import enumerable
+from ...contract.task import Card, Domain, Modes, Task
+from ..densities.law import drawn
+from ..outline import Outline
+from ..refusals import enumerable
 
 
 class Hypergrid:

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Card, Domain, Task
-from .outline import Loaded, Outline
-from .refusals import TABLE
-from .root import damaged, sha256, verify
-from .split import cut, tensors
+from ...contract.task import Card, Domain, Task
+from ..outline import Loaded, Outline
+from ..readers.data_root import damaged, sha256, verify
+from ..refusals import TABLE
+from ..split import cut, tensors
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 from dgmbench.baselines.adversarial.gan import GAN
-from dgmbench.benchmark.task import Domain
+from dgmbench.benchmark.contract.task import Domain
 
 
 @pytest.fixture(autouse=True)

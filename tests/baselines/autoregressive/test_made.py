@@ -4,7 +4,7 @@ import pytest
 import torch
 from dgmbench.baselines.autoregressive.made import MADE
 from dgmbench.baselines.nets.masked import MaskedMLP
-from dgmbench.benchmark.task import Domain
+from dgmbench.benchmark.contract.task import Domain
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from dgmbench.baselines.classical.gmm import GMM, em, kmeans_plus_plus, start
-from dgmbench.benchmark.model import Budget, Likelihood
-from dgmbench.benchmark.task import Domain, TrainingTask
+from dgmbench.benchmark.contract.model import Budget, Likelihood
+from dgmbench.benchmark.contract.task import Domain, TrainingTask
 from sklearn.mixture import GaussianMixture
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 

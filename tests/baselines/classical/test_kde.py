@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 from dgmbench.baselines.classical.kde import KDE
-from dgmbench.benchmark.model import Budget, Likelihood
-from dgmbench.benchmark.task import Domain, TrainingTask
+from dgmbench.benchmark.contract.model import Budget, Likelihood
+from dgmbench.benchmark.contract.task import Domain, TrainingTask
 from sklearn.neighbors import KernelDensity
 
 

@@ -6,8 +6,8 @@ from dgmbench.baselines.controls.memoriser import Memoriser
 from dgmbench.baselines.controls.mode_dropper import ModeDropper
 from dgmbench.baselines.controls.noise import Noise
 from dgmbench.baselines.controls.oracle import Oracle
-from dgmbench.benchmark.model import Budget, Likelihood
-from dgmbench.benchmark.task import Domain, Modes, Task
+from dgmbench.benchmark.contract.model import Budget, Likelihood
+from dgmbench.benchmark.contract.task import Domain, Modes, Task
 
 BUDGET = Budget(steps=1)
 REAL = Domain((1,))

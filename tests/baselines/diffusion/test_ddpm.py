@@ -4,8 +4,8 @@ import pytest
 import scipy.stats
 import torch
 from dgmbench.baselines.diffusion.ddpm import DDPM, cosine_schedule, log_interval
-from dgmbench.benchmark.model import Budget, Likelihood
-from dgmbench.benchmark.task import Domain, TrainingTask
+from dgmbench.benchmark.contract.model import Budget, Likelihood
+from dgmbench.benchmark.contract.task import Domain, TrainingTask
 from torch import nn
 from torch.distributions import Normal
 

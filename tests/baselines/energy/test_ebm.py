@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 from dgmbench.baselines.energy.ebm import EBM, langevin
-from dgmbench.benchmark.model import Budget, Likelihood
-from dgmbench.benchmark.task import Domain, TrainingTask
+from dgmbench.benchmark.contract.model import Budget, Likelihood
+from dgmbench.benchmark.contract.task import Domain, TrainingTask
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import torch
 from dgmbench.baselines.flows.coupling import LULinear, SplineCoupling
 from dgmbench.baselines.flows.nsf import NSF
 from dgmbench.baselines.flows.splines import numbers, spline
-from dgmbench.benchmark.model import Likelihood
-from dgmbench.benchmark.task import Domain
+from dgmbench.benchmark.contract.model import Likelihood
+from dgmbench.benchmark.contract.task import Domain
 
 
 @pytest.fixture(autouse=True)

@@ -2,14 +2,14 @@ import math
 
 import pytest
 import torch
-from dgmbench.baselines.gflownet.environment import Hypergrid
+from dgmbench.baselines.gflownet.grid_environment import GridEnvironment
 from dgmbench.baselines.gflownet.trajectory_balance import (
     Rollouts,
     TrajectoryBalance,
     masked_log_softmax,
 )
-from dgmbench.benchmark.model import Budget, Likelihood
-from dgmbench.benchmark.task import Domain, TrainingTask
+from dgmbench.benchmark.contract.model import Budget, Likelihood
+from dgmbench.benchmark.contract.task import Domain, TrainingTask
 
 GRID = Domain((2,), levels=4)
 
@@ -29,7 +29,7 @@ def optimum() -> tuple[torch.Tensor, float]:
 
     F(s) = R(s) + sum_{s -> s'} F(s') P_B(s | s'), from the far corner back to the origin.
     """
-    grid, H = Hypergrid(GRID), 4
+    grid, H = GridEnvironment(GRID), 4
     states = GRID.states()
     reward = log_reward(states).double().exp()
     table = torch.full((16, 5), -math.inf, dtype=torch.double)

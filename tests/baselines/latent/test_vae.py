@@ -4,7 +4,7 @@ import pytest
 import torch
 from dgmbench.baselines.latent.vae import VAE
 from dgmbench.baselines.nets.mlp import MLP
-from dgmbench.benchmark.task import Domain
+from dgmbench.benchmark.contract.task import Domain
 from torch.distributions import MultivariateNormal
 
 

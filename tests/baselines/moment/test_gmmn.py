@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 from dgmbench.baselines.moment.gmmn import GMMN, mmd2
-from dgmbench.benchmark.task import Domain, TrainingTask
+from dgmbench.benchmark.contract.task import Domain, TrainingTask
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from dgmbench.baselines.transport.flow_matching import FlowMatching
 from dgmbench.baselines.transport.ode import integrate, log_density, push
-from dgmbench.benchmark.model import Likelihood
-from dgmbench.benchmark.task import Domain
+from dgmbench.benchmark.contract.model import Likelihood
+from dgmbench.benchmark.contract.task import Domain
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal
 

@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from dgmbench.benchmark.record import Record, Score, read_all, read_records, write_record
+from dgmbench.benchmark.contract.record import Record, Score, read_all, read_records, write_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

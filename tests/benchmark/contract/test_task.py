@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 from dgmbench.baselines.controls.oracle import Oracle
-from dgmbench.benchmark.stages import sample_size
+from dgmbench.benchmark.contract.task import Domain, Task
+from dgmbench.benchmark.run.stages import sample_size
 from dgmbench.benchmark.suites import load_suite
-from dgmbench.benchmark.task import Domain, Task
 
 
 def test_states_and_index_are_inverse():

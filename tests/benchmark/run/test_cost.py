@@ -5,12 +5,13 @@ import sys
 
 import pytest
 import torch
-from dgmbench.benchmark.cost import counted_rows
+from dgmbench.benchmark.run.cost import counted_rows
 from torch import nn
 
 PEAK = """
 import torch
-from dgmbench.benchmark.cost import PeakMemory, keep_freed_memory
+from dgmbench.benchmark.run.cost import PeakMemory
+from dgmbench.benchmark.run.workers import keep_freed_memory
 KEEP
 before = torch.ones(500_000_000, dtype=torch.uint8)
 del before

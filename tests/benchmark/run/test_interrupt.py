@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dgmbench
 import pytest
-from dgmbench.benchmark.record import read_records
+from dgmbench.benchmark.contract.record import read_records
 
 RUN_ALL = Path(dgmbench.__file__).parent / "run_all.py"
 HANGS = """

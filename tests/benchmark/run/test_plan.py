@@ -7,8 +7,8 @@ from pathlib import Path
 
 import dgmbench
 import pytest
-from dgmbench.benchmark import cli
-from dgmbench.benchmark.record import read_records
+from dgmbench.benchmark.cli import main as cli
+from dgmbench.benchmark.contract.record import read_records
 
 RUN_ALL = Path(dgmbench.__file__).parent / "run_all.py"
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from dgmbench.benchmark.evidence import Evidence
-from dgmbench.benchmark.model import Likelihood
-from dgmbench.benchmark.scoring import Inputs, load_map, sample_rows, scores
+from dgmbench.benchmark.contract.evidence import Evidence
+from dgmbench.benchmark.contract.model import Likelihood
+from dgmbench.benchmark.run.scoring import Inputs, load_map, sample_rows, scores
 from dgmbench.benchmark.suites import load_suite
 from dgmbench.benchmark.tasks import load_task
 from dgmbench.metrics.features import FeatureCache

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from dgmbench.benchmark.record import read_records
-from dgmbench.benchmark.submission import read_samples, score_samples
+from dgmbench.benchmark.contract.record import read_records
+from dgmbench.benchmark.contract.task import Domain
+from dgmbench.benchmark.run.submission import read_samples, score_samples
 from dgmbench.benchmark.suites import load_suite
-from dgmbench.benchmark.task import Domain
 from dgmbench.benchmark.tasks import load_task
 from PIL import Image
 from safetensors.torch import save_file

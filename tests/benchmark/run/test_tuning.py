@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from dgmbench.benchmark import tuning
-from dgmbench.benchmark.model import Budget
-from dgmbench.benchmark.suite import ModelSpec
+from dgmbench.benchmark.contract.model import Budget
+from dgmbench.benchmark.run import tuning
 from dgmbench.benchmark.suites import SUITES
+from dgmbench.benchmark.suites.suite import ModelSpec
 from dgmbench.benchmark.tasks import load_task
 
 SPACE = {"a": (1, 2, 3), "b": ("x", "y")}

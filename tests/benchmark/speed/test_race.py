@@ -7,9 +7,12 @@ from dataclasses import replace
 from operator import matmul
 
 import pytest
-from dgmbench.benchmark import speed, speed_cases, speed_peers, speed_worker
-from dgmbench.benchmark.speed_cases import CASES, Case, Contender
-from dgmbench.benchmark.speed_report import Timing, draw, show, write_markdown
+from dgmbench.benchmark.speed import cases as speed_cases
+from dgmbench.benchmark.speed import peers as speed_peers
+from dgmbench.benchmark.speed import race as speed
+from dgmbench.benchmark.speed import worker as speed_worker
+from dgmbench.benchmark.speed.cases import CASES, Case, Contender
+from dgmbench.benchmark.speed.report import Timing, draw, print_timings, write_markdown
 from rich.console import Console
 
 FRECHET = CASES["frechet-10k-64"]
@@ -130,7 +133,7 @@ def test_the_printed_table_shows_who_is_missing(tmp_path):
     rows[2].status = "not installed"
     rows[0].aim = "2x fastest peer"
     console = Console(file=io.StringIO(), width=150)
-    show([rows], 5e10, console)
+    print_timings([rows], 5e10, console)
     text = console.file.getvalue()
     assert "not installed" in text and "2x" in text and "50 GFLOP/s" in text and "reached" in text
     draw([rows], tmp_path / "speed.png")

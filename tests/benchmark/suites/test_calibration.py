@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dgmbench
 import pytest
-from dgmbench.benchmark.record import read_records
+from dgmbench.benchmark.contract.record import read_records
 from dgmbench.benchmark.tasks import load_task
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("quick")]

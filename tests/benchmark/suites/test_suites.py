@@ -3,11 +3,11 @@
 import pytest
 from dgmbench import metrics
 from dgmbench.baselines import MODELS
-from dgmbench.benchmark.scoring import metric_protocol
+from dgmbench.benchmark.contract.task import Domain
+from dgmbench.benchmark.run.scoring import metric_protocol
 from dgmbench.benchmark.suites import SUITES, load_suite
-from dgmbench.benchmark.task import Domain
 from dgmbench.benchmark.tasks import TASKS, MissingData, load_task
-from dgmbench.leaderboards import columns
+from dgmbench.leaderboards.tables import columns
 
 NAMES = ["quick", "toy2d", "highdim", "tabular", "binary", "sequences", "mnist", "images"]
 

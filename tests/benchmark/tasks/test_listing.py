@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from dgmbench.benchmark import console
-from dgmbench.benchmark.catalogue import listing
+from dgmbench.benchmark.cli import console
+from dgmbench.benchmark.cli.catalogue import listing
 from dgmbench.benchmark.tasks import TASKS, load_task
 
 

@@ -7,12 +7,12 @@ import shutil
 import subprocess
 
 import pytest
-from dgmbench.benchmark.record import read_records
-from dgmbench.leaderboards import latex, markdown
-from dgmbench.leaderboards.board import boards
-from dgmbench.leaderboards.environment import environment
-from dgmbench.leaderboards.long import leaderboard_csv, records_csv
-from dgmbench.leaderboards.table import summary
+from dgmbench.benchmark.contract.record import read_records
+from dgmbench.leaderboards.exports import latex, markdown
+from dgmbench.leaderboards.exports.csv_tables import leaderboard_csv, records_csv
+from dgmbench.leaderboards.exports.terminal import summary
+from dgmbench.leaderboards.hardware import machines
+from dgmbench.leaderboards.tables.board import boards
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_latex_compiles(tex, tmp_path):
 
 
 def test_markdown_tables_are_rectangular_and_escaped(records):
-    facts = environment(records)
+    facts = machines(records)
     text = markdown.leaderboard_md(boards(records), "dgmbench: quick", facts)
     assert f"- hardware: {dict(facts)['hardware'][0]}" in text
     assert "<b>" not in text

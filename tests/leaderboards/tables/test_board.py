@@ -4,9 +4,9 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from dgmbench.benchmark.record import Record, Score
-from dgmbench.leaderboards.board import board, boards
-from dgmbench.leaderboards.columns import FAMILIES
+from dgmbench.benchmark.contract.record import Record, Score
+from dgmbench.leaderboards.tables.board import board, boards
+from dgmbench.leaderboards.tables.columns import FAMILIES
 
 WHEN = datetime(2025, 1, 2, tzinfo=UTC)
 

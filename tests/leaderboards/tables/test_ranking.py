@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from dgmbench.leaderboards.best import Measured, separates, winners
+from dgmbench.leaderboards.tables.ranking import Measured, separates, winners
 
 
 def test_ties_lie_within_two_errors_of_the_difference():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from dgmbench.leaderboards.rounding import rounded, with_prefix
+from dgmbench.leaderboards.tables.rounding import rounded, with_prefix
 
 
 @pytest.mark.parametrize(

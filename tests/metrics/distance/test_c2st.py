@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from dgmbench.metrics.c2st import c2st
+from dgmbench.metrics.distance.c2st import c2st
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dgmbench.metrics.cmmd import cmmd
+from dgmbench.metrics.distance.cmmd import cmmd
 
 
 def test_equals_the_definition_on_unit_vectors():

@@ -5,8 +5,8 @@ import math
 import pytest
 import scipy.stats
 import torch
-from dgmbench.metrics.energy_distance import energy_distance
-from dgmbench.metrics.jackknife import block_jackknife
+from dgmbench.metrics.distance.energy_distance import energy_distance
+from dgmbench.metrics.numerics.jackknife import block_jackknife
 from scipy.spatial.distance import cdist
 
 

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from dgmbench.metrics import frechet
-from dgmbench.metrics.frechet import FrechetDistance, frechet_distance, frechet_distance_infinity
-from dgmbench.metrics.jackknife import block_jackknife
-from dgmbench.metrics.moments import moments
+from dgmbench.metrics.distance import frechet
+from dgmbench.metrics.distance.frechet import (
+    FrechetDistance,
+    frechet_distance,
+    frechet_distance_infinity,
+)
+from dgmbench.metrics.numerics.jackknife import block_jackknife
+from dgmbench.metrics.numerics.moments import moments
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.inception_score import InceptionScore, inception_score
-from dgmbench.metrics.jackknife import block_jackknife
+from dgmbench.metrics.distance.inception_score import InceptionScore, inception_score
+from dgmbench.metrics.numerics.jackknife import block_jackknife
 
 
 @pytest.fixture

@@ -5,11 +5,16 @@ from fractions import Fraction
 
 import pytest
 import torch
-from dgmbench.metrics import kernel_subsets
-from dgmbench.metrics.jackknife import block_jackknife
-from dgmbench.metrics.kernel_distance import _cubes, _lift, _means_by_moments, kernel_distance
-from dgmbench.metrics.kernel_subsets import points_of, subset_value
-from dgmbench.metrics.pairwise import pair_means
+from dgmbench.metrics.distance import kernel_subsets
+from dgmbench.metrics.distance.kernel_distance import (
+    _cubes,
+    _lift,
+    _means_by_moments,
+    kernel_distance,
+)
+from dgmbench.metrics.distance.kernel_subsets import points_of, subset_value
+from dgmbench.metrics.numerics.jackknife import block_jackknife
+from dgmbench.metrics.numerics.pairwise import pair_means
 
 
 @pytest.fixture

@@ -4,9 +4,15 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics import pairwise
-from dgmbench.metrics.jackknife import block_jackknife
-from dgmbench.metrics.mmd import GaussianKernel, gaussian_bank, median_distance, mmd, mmd_test
+from dgmbench.metrics.distance.mmd import (
+    GaussianKernel,
+    gaussian_bank,
+    median_distance,
+    mmd,
+    mmd_test,
+)
+from dgmbench.metrics.numerics import pairwise
+from dgmbench.metrics.numerics.jackknife import block_jackknife
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dgmbench.metrics.jackknife import block_jackknife
-from dgmbench.metrics.sinkhorn import sinkhorn_divergence
-from dgmbench.metrics.wasserstein import wasserstein
+from dgmbench.metrics.distance.sinkhorn import sinkhorn_divergence
+from dgmbench.metrics.distance.wasserstein import wasserstein
+from dgmbench.metrics.numerics.jackknife import block_jackknife
 
 
 @pytest.fixture

@@ -6,12 +6,8 @@ import numpy as np
 import ot
 import pytest
 import torch
-from dgmbench.metrics.jackknife import block_jackknife
-from dgmbench.metrics.sliced_wasserstein import (
-    Coupling,
-    potentials,
-    sliced_wasserstein,
-)
+from dgmbench.metrics.distance.sliced_wasserstein import Coupling, potentials, sliced_wasserstein
+from dgmbench.metrics.numerics.jackknife import block_jackknife
 
 
 @pytest.fixture

@@ -11,21 +11,21 @@ from functools import partial
 
 import pytest
 import torch
-from dgmbench.metrics.c2st import C2ST, c2st
-from dgmbench.metrics.cmmd import CMMD, cmmd
-from dgmbench.metrics.energy_distance import EnergyDistance, energy_distance
-from dgmbench.metrics.frechet import (
+from dgmbench.metrics.distance.c2st import C2ST, c2st
+from dgmbench.metrics.distance.cmmd import CMMD, cmmd
+from dgmbench.metrics.distance.energy_distance import EnergyDistance, energy_distance
+from dgmbench.metrics.distance.frechet import (
     FrechetDistance,
     FrechetDistanceInfinity,
     frechet_distance,
     frechet_distance_infinity,
 )
-from dgmbench.metrics.inception_score import InceptionScore
-from dgmbench.metrics.kernel_distance import KernelDistance, kernel_distance
-from dgmbench.metrics.mmd import MMD, MMDTest, mmd, mmd_test
-from dgmbench.metrics.sinkhorn import SinkhornDivergence, sinkhorn_divergence
-from dgmbench.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
-from dgmbench.metrics.wasserstein import Wasserstein, wasserstein
+from dgmbench.metrics.distance.inception_score import InceptionScore
+from dgmbench.metrics.distance.kernel_distance import KernelDistance, kernel_distance
+from dgmbench.metrics.distance.mmd import MMD, MMDTest, mmd, mmd_test
+from dgmbench.metrics.distance.sinkhorn import SinkhornDivergence, sinkhorn_divergence
+from dgmbench.metrics.distance.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
+from dgmbench.metrics.distance.wasserstein import Wasserstein, wasserstein
 
 subsets = {"subsets": 5, "subset_size": 20}
 PAIRS = {  # function and metric with the same arguments

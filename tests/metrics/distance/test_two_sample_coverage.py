@@ -6,16 +6,20 @@ from functools import partial
 
 import pytest
 import torch
-from dgmbench.metrics.c2st import c2st
-from dgmbench.metrics.cmmd import cmmd
-from dgmbench.metrics.energy_distance import energy_distance
-from dgmbench.metrics.frechet import FrechetDistance, frechet_distance, frechet_distance_infinity
-from dgmbench.metrics.inception_score import inception_score
-from dgmbench.metrics.kernel_distance import kernel_distance
-from dgmbench.metrics.mmd import mmd, mmd_test
-from dgmbench.metrics.sinkhorn import sinkhorn_divergence
-from dgmbench.metrics.sliced_wasserstein import sliced_wasserstein
-from dgmbench.metrics.wasserstein import wasserstein
+from dgmbench.metrics.distance.c2st import c2st
+from dgmbench.metrics.distance.cmmd import cmmd
+from dgmbench.metrics.distance.energy_distance import energy_distance
+from dgmbench.metrics.distance.frechet import (
+    FrechetDistance,
+    frechet_distance,
+    frechet_distance_infinity,
+)
+from dgmbench.metrics.distance.inception_score import inception_score
+from dgmbench.metrics.distance.kernel_distance import kernel_distance
+from dgmbench.metrics.distance.mmd import mmd, mmd_test
+from dgmbench.metrics.distance.sinkhorn import sinkhorn_divergence
+from dgmbench.metrics.distance.sliced_wasserstein import sliced_wasserstein
+from dgmbench.metrics.distance.wasserstein import wasserstein
 
 pytestmark = pytest.mark.slow
 

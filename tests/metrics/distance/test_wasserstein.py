@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.jackknife import block_jackknife
-from dgmbench.metrics.wasserstein import wasserstein
+from dgmbench.metrics.distance.wasserstein import wasserstein
+from dgmbench.metrics.numerics.jackknife import block_jackknife
 from scipy.optimize import linear_sum_assignment
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.modes import ModeCoverage, mode_coverage, nearest_mode
+from dgmbench.metrics.diversity.modes import ModeCoverage, mode_coverage, nearest_mode
 
 
 def ring(modes=8):

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from dgmbench.metrics.ndb import NDB, _count_variance, cells, cluster_centers, ndb
+from dgmbench.metrics.diversity.ndb import NDB, _count_variance, ndb
+from dgmbench.metrics.numerics.clusters import cluster_centers, nearest_center
 from scipy import stats
 
 CENTERS = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]], dtype=torch.float64)
@@ -74,7 +75,7 @@ def test_the_noise_of_the_bins_does_not_count_twice():
 def test_row_order_does_not_matter_and_the_seed_does_little():
     x, y = blobs([40, 30, 20, 10]), blobs([25, 25, 25, 25], 1)
     assert ndb(x.flip(0), y.flip(0), bins=10) == ndb(x, y, bins=10)
-    assert sorted(np.bincount(cells(y, cluster_centers(y, 4, seed=0)))) == [25] * 4
+    assert sorted(np.bincount(nearest_center(y, cluster_centers(y, 4, seed=0)))) == [25] * 4
 
 
 def test_errors_and_class():

@@ -4,18 +4,19 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.authenticity import authenticity
-from dgmbench.metrics.ct_score import ct_score
-from dgmbench.metrics.exact_law import empirical_total_variation, log_z_error
-from dgmbench.metrics.feature_likelihood import feature_likelihood_divergence
-from dgmbench.metrics.fisher_divergence import fisher_divergence
-from dgmbench.metrics.likelihood import kl_to_truth, nll, reverse_kl_to_truth
-from dgmbench.metrics.modes import mode_coverage
-from dgmbench.metrics.ndb import ndb
-from dgmbench.metrics.nearest_neighbour_ratio import nearest_neighbour_ratio
-from dgmbench.metrics.pairwise_diversity import pairwise_diversity
-from dgmbench.metrics.prdc import prdc
-from dgmbench.metrics.vendi import vendi_score
+from dgmbench.metrics.diversity.modes import mode_coverage
+from dgmbench.metrics.diversity.ndb import ndb
+from dgmbench.metrics.diversity.pairwise_diversity import pairwise_diversity
+from dgmbench.metrics.diversity.prdc import prdc
+from dgmbench.metrics.diversity.vendi import vendi_score
+from dgmbench.metrics.exact.exact_law import empirical_total_variation, log_z_error
+from dgmbench.metrics.exact.fisher_divergence import fisher_divergence
+from dgmbench.metrics.exact.kl import kl_to_truth, reverse_kl_to_truth
+from dgmbench.metrics.likelihood.nll import nll
+from dgmbench.metrics.memorisation.authenticity import authenticity
+from dgmbench.metrics.memorisation.ct_score import ct_score
+from dgmbench.metrics.memorisation.feature_likelihood import feature_likelihood_divergence
+from dgmbench.metrics.memorisation.nearest_neighbour_ratio import nearest_neighbour_ratio
 
 DRAWS = 400
 

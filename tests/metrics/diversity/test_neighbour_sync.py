@@ -6,24 +6,25 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from dgmbench.metrics.authenticity import Authenticity
-from dgmbench.metrics.ct_score import CTScore
-from dgmbench.metrics.exact_law import (
+from dgmbench.metrics.diversity.modes import ModeCoverage
+from dgmbench.metrics.diversity.ndb import NDB
+from dgmbench.metrics.diversity.pairwise_diversity import PairwiseDiversity
+from dgmbench.metrics.diversity.prdc import PRDC
+from dgmbench.metrics.diversity.vendi import VendiScore
+from dgmbench.metrics.exact.exact_law import (
     EmpiricalL1Distance,
     EmpiricalTotalVariation,
     L1Distance,
     LogZError,
     TotalVariation,
 )
-from dgmbench.metrics.feature_likelihood import FeatureLikelihoodDivergence
-from dgmbench.metrics.fisher_divergence import FisherDivergence
-from dgmbench.metrics.likelihood import NLL, BitsPerDim, KLToTruth, ReverseKLToTruth
-from dgmbench.metrics.modes import ModeCoverage
-from dgmbench.metrics.ndb import NDB
-from dgmbench.metrics.nearest_neighbour_ratio import NearestNeighbourRatio
-from dgmbench.metrics.pairwise_diversity import PairwiseDiversity
-from dgmbench.metrics.prdc import PRDC
-from dgmbench.metrics.vendi import VendiScore
+from dgmbench.metrics.exact.fisher_divergence import FisherDivergence
+from dgmbench.metrics.exact.kl import KLToTruth, ReverseKLToTruth
+from dgmbench.metrics.likelihood.nll import NLL, BitsPerDim
+from dgmbench.metrics.memorisation.authenticity import Authenticity
+from dgmbench.metrics.memorisation.ct_score import CTScore
+from dgmbench.metrics.memorisation.feature_likelihood import FeatureLikelihoodDivergence
+from dgmbench.metrics.memorisation.nearest_neighbour_ratio import NearestNeighbourRatio
 
 
 def rows():

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.pairwise_diversity import PairwiseDiversity, pairwise_diversity
+from dgmbench.metrics.diversity.pairwise_diversity import PairwiseDiversity, pairwise_diversity
 
 
 def points(n, d, seed=0):

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from dgmbench.metrics.prdc import PRDC, _decay, _halves, prdc
+from dgmbench.metrics.diversity.prdc import PRDC, _decay, _halves, prdc
 
 
 def points(n, d, seed=0, scale=1.0):

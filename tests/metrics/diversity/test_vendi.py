@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.jackknife import block_jackknife
-from dgmbench.metrics.thinning import thinned
-from dgmbench.metrics.vendi import VendiScore, _slope, vendi_score
+from dgmbench.metrics.diversity.vendi import VendiScore, _slope, vendi_score
+from dgmbench.metrics.numerics.jackknife import block_jackknife
+from dgmbench.metrics.numerics.subset import thinned
 
 
 def points(n, d, seed=0):

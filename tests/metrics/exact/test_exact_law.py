@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from dgmbench.metrics.estimate import Estimate
-from dgmbench.metrics.exact_law import (
+from dgmbench.metrics.exact.exact_law import (
     EmpiricalL1Distance,
     EmpiricalTotalVariation,
     L1Distance,

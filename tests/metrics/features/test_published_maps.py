@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
-from dgmbench.benchmark.speed_worker import PEERS
+from dgmbench.benchmark.speed.worker import PEERS
 from dgmbench.metrics.features import feature_map
 from dgmbench.metrics.features.images import normalised, to_rgb
 from dgmbench.metrics.features.inception import FILE, network_module

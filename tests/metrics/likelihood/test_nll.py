@@ -2,17 +2,9 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.fisher_divergence import FisherDivergence, fisher_divergence
-from dgmbench.metrics.likelihood import (
-    NLL,
-    BitsPerDim,
-    KLToTruth,
-    ReverseKLToTruth,
-    bits_per_dim,
-    kl_to_truth,
-    nll,
-    reverse_kl_to_truth,
-)
+from dgmbench.metrics.exact.fisher_divergence import FisherDivergence, fisher_divergence
+from dgmbench.metrics.exact.kl import KLToTruth, ReverseKLToTruth, kl_to_truth, reverse_kl_to_truth
+from dgmbench.metrics.likelihood.nll import NLL, BitsPerDim, bits_per_dim, nll
 
 INF = math.inf
 

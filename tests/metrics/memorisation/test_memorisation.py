@@ -5,16 +5,16 @@ import math
 import numpy as np
 import pytest
 import torch
-from dgmbench.metrics.authenticity import Authenticity, authenticity
-from dgmbench.metrics.ct_score import CTScore, ct_score
-from dgmbench.metrics.feature_likelihood import (
+from dgmbench.metrics.memorisation.authenticity import Authenticity, authenticity
+from dgmbench.metrics.memorisation.ct_score import CTScore, ct_score
+from dgmbench.metrics.memorisation.feature_likelihood import (
     FeatureLikelihoodDivergence,
     _log_likelihood,
     _log_variances,
     _slope,
     feature_likelihood_divergence,
 )
-from dgmbench.metrics.nearest_neighbour_ratio import (
+from dgmbench.metrics.memorisation.nearest_neighbour_ratio import (
     NearestNeighbourRatio,
     nearest_neighbour_ratio,
 )

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.jackknife import block_jackknife, jackknife_variances
+from dgmbench.metrics.numerics.jackknife import block_jackknife, jackknife_variances
 
 
 @pytest.fixture

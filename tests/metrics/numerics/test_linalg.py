@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dgmbench.metrics.linalg import (
+from dgmbench.metrics.numerics.linalg import (
     cholesky,
     eigenvalues,
     gram,

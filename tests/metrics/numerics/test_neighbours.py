@@ -2,7 +2,7 @@ import sys
 
 import pytest
 import torch
-from dgmbench.metrics.neighbours import nearest_neighbours, pairs_within
+from dgmbench.metrics.numerics.neighbours import nearest_neighbours, pairs_within
 
 
 def points(n, d, seed=0):
@@ -67,7 +67,7 @@ def test_copies_are_at_distance_zero_and_come_in_order_of_place():
 
 
 def test_block_size_does_not_change_neighbours(monkeypatch):
-    module = sys.modules["dgmbench.metrics.neighbours"]
+    module = sys.modules["dgmbench.metrics.numerics.neighbours"]
     x, y = points(200, 20, 1), points(150, 20, 2)
     whole = nearest_neighbours(x, y, 4)
     monkeypatch.setattr(module, "_BLOCK", 1000)

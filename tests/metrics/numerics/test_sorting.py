@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dgmbench.metrics.order import content_keys, content_order, shuffled_order
+from dgmbench.metrics.numerics.sorting import content_keys, content_order, shuffled_order
 
 
 @pytest.mark.parametrize("d", [1, 2, 100])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dgmbench.metrics.thinning import order_along, thinned
+from dgmbench.metrics.numerics.subset import order_along, thinned
 
 
 def normal(n, d):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from dgmbench.metrics import kernel_distance, prdc, sliced_wasserstein, vendi_score
-from dgmbench.metrics.threads import spread, threads, torch_on_one_thread
+from dgmbench.metrics.numerics.threads import spread, threads, torch_on_one_thread
 from threadpoolctl import threadpool_info, threadpool_limits
 
 CPU = torch.device("cpu")

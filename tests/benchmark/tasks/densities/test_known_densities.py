@@ -4,17 +4,17 @@ import math
 
 import pytest
 import torch
-from dgmbench.benchmark.model import seeded
+from dgmbench.benchmark.contract.model import seeded
 from dgmbench.benchmark.tasks import TASKS, load_task
-from dgmbench.benchmark.tasks.curves import circles, moons, pinwheel
-from dgmbench.benchmark.tasks.highdim import (
+from dgmbench.benchmark.tasks.densities.curves import circles, moons, pinwheel
+from dgmbench.benchmark.tasks.densities.highdim import (
     CorrelatedGaussian,
     HiddenRing,
     veegan_1200_assign,
     veegan_1200_draw,
 )
-from dgmbench.benchmark.tasks.mixtures import Mixture, circle
-from dgmbench.benchmark.tasks.shapes import Funnel, StudentT
+from dgmbench.benchmark.tasks.densities.mixtures import Mixture, circle
+from dgmbench.benchmark.tasks.densities.shapes import Funnel, StudentT
 from scipy import stats
 from torch.distributions import (
     Categorical,

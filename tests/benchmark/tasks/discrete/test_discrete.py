@@ -6,11 +6,12 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from dgmbench.benchmark.model import seeded
-from dgmbench.benchmark.tasks import load_task, sequences
-from dgmbench.benchmark.tasks.binary import SETS
-from dgmbench.benchmark.tasks.hmm import HiddenMarkov
-from dgmbench.benchmark.tasks.npz import read_npz
+from dgmbench.benchmark.contract.model import seeded
+from dgmbench.benchmark.tasks import load_task
+from dgmbench.benchmark.tasks.discrete import sequences
+from dgmbench.benchmark.tasks.discrete.debd import SETS
+from dgmbench.benchmark.tasks.discrete.hmm import HiddenMarkov
+from dgmbench.benchmark.tasks.readers.npz import read_npz
 
 
 def test_hidden_markov_likelihood_is_the_sum_over_all_paths():

@@ -8,12 +8,15 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from dgmbench.benchmark.tasks import arrays, binary_mnist, images, load_task
-from dgmbench.benchmark.tasks.images import SHA256
+from dgmbench.benchmark.tasks import load_task
+from dgmbench.benchmark.tasks.images import binary_mnist
+from dgmbench.benchmark.tasks.images import parquet_sets as images
+from dgmbench.benchmark.tasks.images.parquet_sets import SHA256
+from dgmbench.benchmark.tasks.readers import array_cache as arrays
 from PIL import Image
 
 # The module, which the function of its name hides.
-STACKED = sys.modules["dgmbench.benchmark.tasks.stacked_mnist"]
+STACKED = sys.modules["dgmbench.benchmark.tasks.images.stacked_mnist"]
 
 
 def encoded(pixels: np.ndarray, kind: str = "PNG") -> dict[str, bytes | str | None]:

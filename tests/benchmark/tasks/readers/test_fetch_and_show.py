@@ -9,16 +9,17 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from dgmbench.benchmark.task import Domain
-from dgmbench.benchmark.tasks import MissingData, data_root, fetch, load_task, originals, show
-from dgmbench.benchmark.tasks.fetch import BEGINNING
-from dgmbench.benchmark.tasks.originals import ORIGINALS
-from dgmbench.benchmark.tasks.pictures import parquet_pixels
-from dgmbench.benchmark.tasks.show import near_duplicates, vectors
+from dgmbench.benchmark.cli.card import near_duplicates, show_task, vectors
+from dgmbench.benchmark.contract.task import Domain
+from dgmbench.benchmark.tasks import MissingData, data_root, fetch, load_task
+from dgmbench.benchmark.tasks.readers import originals
+from dgmbench.benchmark.tasks.readers.decode import parquet_pixels
+from dgmbench.benchmark.tasks.readers.fetch import BEGINNING
+from dgmbench.benchmark.tasks.readers.originals import ORIGINALS
 from PIL import Image
 from scipy.io import savemat
 
-MODULE = "dgmbench.benchmark.tasks.fetch"  # a name that the function of that name hides
+MODULE = "dgmbench.benchmark.tasks.readers.fetch"  # a name that the function of that name hides
 
 
 def brought_from(place, name, monkeypatch):
@@ -199,7 +200,7 @@ def test_a_root_that_cannot_be_written(tmp_path, monkeypatch):
 )
 def test_show_writes_a_picture_and_the_card(name, tmp_path):
     path = tmp_path / "picture.png"
-    text = show(name, path)
+    text = show_task(name, path)
     with Image.open(path) as picture:
         assert picture.width == 800
         assert len(np.unique(np.asarray(picture))) > 10

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from dgmbench.benchmark.tasks import png
+from dgmbench.benchmark.tasks.readers import png
 from PIL import Image
 
 

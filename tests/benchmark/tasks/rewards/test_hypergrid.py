@@ -6,10 +6,10 @@ from itertools import product
 
 import pytest
 import torch
-from dgmbench.benchmark.model import seeded
-from dgmbench.benchmark.task import Domain
+from dgmbench.benchmark.contract.model import seeded
+from dgmbench.benchmark.contract.task import Domain
 from dgmbench.benchmark.tasks import load_task
-from dgmbench.benchmark.tasks.hypergrid import Hypergrid, hypergrid
+from dgmbench.benchmark.tasks.rewards.hypergrid import Hypergrid, hypergrid
 from scipy import stats
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dgmbench.benchmark.tasks import load_task
-from dgmbench.benchmark.tasks.maf import PUBLISHED, power, standardised, tenths
+from dgmbench.benchmark.tasks.tables.maf import PUBLISHED, power, standardised, tenths
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import gzip
 import numpy as np
 import pytest
 import torch
-from dgmbench.benchmark.tasks import load_task, tables
-from dgmbench.benchmark.tasks.tables import prepare, resolution, table
+from dgmbench.benchmark.tasks import load_task
+from dgmbench.benchmark.tasks.tables import small as tables
+from dgmbench.benchmark.tasks.tables.small import prepare, resolution, table
 
 
 def test_splits_are_disjoint_and_standardised():

@@ -11,17 +11,18 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import dgmbench
 import numpy as np
 import pytest
-from dgmbench.benchmark.record import File, read_records, read_tasks
-from dgmbench.leaderboards import pictures, svg
-from dgmbench.leaderboards.files import Unshown, array, content
-from dgmbench.leaderboards.gallery import gallery
-from dgmbench.leaderboards.page import page, paper
+from dgmbench.benchmark.contract.record import File, read_records, read_tasks
+from dgmbench.leaderboards.page import pictures, svg
+from dgmbench.leaderboards.page.attachments import Unshown, array, content
+from dgmbench.leaderboards.page.gallery import gallery_of
+from dgmbench.leaderboards.page.page import paper, render_page
 from dgmbench.leaderboards.report import write_report
 from PIL import Image
 
-SCRIPT = Path(sys.modules[write_report.__module__].__file__).parent / "templates" / "report.js"
+SCRIPT = Path(dgmbench.__file__).parent / "leaderboards/page/templates/report.js"
 VOID = {"meta", "link", "br", "img", "path", "circle"}
 
 
@@ -49,7 +50,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html(results):
-    return page(read_records(results), read_tasks(results), results)
+    return render_page(read_records(results), read_tasks(results), results)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_page_shows_every_status_with_its_reason(html, results):
 
 
 def test_page_of_several_seeds_says_so(seeded_results):
-    text = page(read_records(seeded_results), read_tasks(seeded_results), seeded_results)
+    text = render_page(read_records(seeded_results), read_tasks(seeded_results), seeded_results)
     assert "3 seeds: the mean over seeds" in text
 
 
@@ -130,12 +131,12 @@ def test_altered_and_missing_files_are_not_shown(results, tmp_path):
     altered, missing = records[0], records[1]
     (root / altered.files["samples"].path).write_bytes(b"something else")
     (root / missing.files["samples"].path).unlink()
-    found = gallery(read_tasks(root)["digits"], records, root)
+    found = gallery_of(read_tasks(root)["digits"], records, root)
     trouble = {picture.name: picture.trouble for picture in found.pictures}
     assert trouble.pop(altered.model) == "altered"
     assert trouble.pop(missing.model) == "missing"
     assert not any(trouble.values())
-    text = page(read_records(root), read_tasks(root), root)
+    text = render_page(read_records(root), read_tasks(root), root)
     assert ">altered<" in text
     assert ">missing<" in text
 
@@ -160,7 +161,7 @@ def test_samples_of_a_wrong_shape_are_unreadable(results, tmp_path):
     path = root / record.files["samples"].path
     np.save(path, np.zeros((4, 3)))
     record = record.model_copy(update={"files": {"samples": File.of(path, root)}})
-    found = gallery(read_tasks(root)["digits"], [record], root)
+    found = gallery_of(read_tasks(root)["digits"], [record], root)
     assert found.pictures[1].trouble == "unreadable"
 
 
@@ -192,7 +193,7 @@ def test_heat_puts_the_first_coordinate_to_the_right():
 def test_grid_laws_and_histograms_agree(results):
     task = read_tasks(results)["hypergrid-8x8"]
     records = [r for r in read_records(results) if r.task == task.name and r.files]
-    found = {p.name: p for p in gallery(task, records, results).pictures}
+    found = {p.name: p for p in gallery_of(task, records, results).pictures}
     assert found["gfn-tb"].caption == "exact law"
     assert found["vae"].caption == "histogram"
     assert found["oracle"].uri == found["truth"].uri  # the fixture's law to the power of one
@@ -201,7 +202,7 @@ def test_grid_laws_and_histograms_agree(results):
 def test_sequences_are_text(results):
     task = read_tasks(results)["words"]
     records = [r for r in read_records(results) if r.task == task.name and r.model == "vae"]
-    found = gallery(task, records, results)
+    found = gallery_of(task, records, results)
     assert found.kind == "text"
     samples = np.load(results / records[0].files["samples"].path)
     assert found.pictures[1].lines[0] == "".join(map(str, samples[0]))
@@ -255,7 +256,7 @@ def test_numbers_sort_by_value_and_not_by_what_is_printed(html):
 
 def test_report_imports_no_torch_and_no_bare_package():
     code = (
-        "import sys, dgmbench.leaderboards.report, dgmbench.leaderboards.table;"
+        "import sys, dgmbench.leaderboards.report, dgmbench.leaderboards.exports.terminal;"
         "print([m for m in ('torch', 'metrics', 'benchmark', 'leaderboards') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -266,7 +267,7 @@ def test_models_name_each_claim_and_the_tasks_of_each_argument(results):
     records = [r for r in read_records(results) if r.model == "nsf" and r.task != "words"]
     change = {"likelihood": "lower bound", "arguments": {"hidden": [9]}}
     records[0] = records[0].model_copy(update=change)  # digits
-    text = page(records, {}, results)
+    text = render_page(records, {}, results)
     assert "<td>lower bound, exact</td>" in text
     assert '<code>hidden=[9]</code> <span class="soft small">digits</span>' in text
     assert '<span class="soft small">hypergrid-8x8, ring-8</span>' in text

@@ -10,10 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...benchmark.task import Domain
+from ...benchmark.contract.task import Domain
 
 
-class Hypergrid:
+class GridEnvironment:
     """States, actions and their masks. Actions 0..D-1 add 1 to that coordinate; D stops.
 
     Args:

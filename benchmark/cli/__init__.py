@@ -1,0 +1,1 @@
+"""The command line: everything that a user types, and what he sees."""

@@ -1,0 +1,1 @@
+"""The contract: task, model, evidence, record. It imports nothing else of ours."""

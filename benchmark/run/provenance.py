@@ -1,0 +1,58 @@
+"""Where and with what a cell ran: commit, versions, hardware."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from ... import __version__
+from ..contract.record import Environment
+
+
+def environment(device: str) -> Environment:
+    """Returns where and with what this process runs."""
+    commit, dirty = _commit()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    hardware = f"{_processor()}, {cores} cores"
+    if device.startswith("cuda"):
+        hardware = f"{torch.cuda.get_device_name()}; {hardware}"
+    return Environment(
+        commit=commit,
+        dirty=dirty,
+        dgmbench=__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        platform=f"{platform.system()} {platform.machine()}",
+        hardware=hardware,
+        device=device,
+    )
+
+
+@cache
+def _commit() -> tuple[str, bool]:
+    """Returns the commit of the sources and whether they differ from it; empty if unknown."""
+    here = Path(__file__).resolve().parents[2]
+    if not (here / ".git").exists():
+        return "", False
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *words], capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
+
+
+@cache
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

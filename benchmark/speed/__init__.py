@@ -1,0 +1,1 @@
+"""The metrics timed against other libraries in the same run."""

@@ -1,0 +1,1 @@
+"""Images, and the training of the classifiers that judge them."""

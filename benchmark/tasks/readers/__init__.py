@@ -1,0 +1,1 @@
+"""From files to arrays: the data root, downloads, formats, caches."""

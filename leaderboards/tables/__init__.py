@@ -1,0 +1,1 @@
+"""From records to what a table shows: columns, entries, rounding, ranking."""

@@ -1,0 +1,1 @@
+"""What of the reference the samples cover, and how varied they are."""

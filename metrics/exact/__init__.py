@@ -1,0 +1,1 @@
+"""Comparisons with a law that is known exactly."""

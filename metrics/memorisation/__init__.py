@@ -1,0 +1,1 @@
+"""Whether samples copy the training rows."""

@@ -1,0 +1,1 @@
+"""Sums, neighbours, spectra, threads: what several metrics compute."""
