@@ -45,6 +45,8 @@ class Score(_Frozen):
         metric: The metric's function name.
         value: The number, in `unit`; None where the cell is empty.
         stderr: Its standard error; None where none is known.
+        shared: The part of `stderr` that comes from what the seeds of a model share (test rows,
+            reference, training rows): it does not average out over seeds. None: all of it may.
         n: Points that it rests on.
         unit: "nats", "bits/dim", "" for a pure number, ...
         direction: "lower" or "higher" is better; "" where neither is.
@@ -57,6 +59,7 @@ class Score(_Frozen):
     metric: str
     value: float | None = None
     stderr: float | None = None
+    shared: float | None = None
     n: int | None = None
     unit: str = ""
     direction: Literal["lower", "higher", ""] = ""

@@ -5,9 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+
+Layout = Literal["vector", "image", "bits", "sequence", "grid"]
+SPLITS = ("train", "val", "test", "holdout")
+# Domains of at most this many points are enumerated: exact laws, sums to one.
+MOST_STATES = 2**16
 
 
 @dataclass(frozen=True)
@@ -18,11 +25,18 @@ class Domain:
         shape: Event shape: `(D,)` vector, `(C, H, W)` image, `(T,)` sequence.
         levels: None for real values; K for integers 0..K-1 (2 bits, 256 pixels, V tokens).
         ordered: Whether neighbouring levels are alike (pixels, counts) or mere names (tokens).
+        layout: What coordinates are to each other, by which nets are chosen: "image" for shapes
+            `(C, H, W)`, "vector" otherwise, unless "bits", "sequence" or "grid" is said.
     """
 
     shape: tuple[int, ...]
     levels: int | None = None
     ordered: bool = True
+    layout: Layout | None = None
+
+    def __post_init__(self) -> None:
+        if self.layout is None:
+            object.__setattr__(self, "layout", "image" if len(self.shape) == 3 else "vector")
 
     @property
     def dim(self) -> int:
@@ -40,6 +54,11 @@ class Domain:
         if self.levels is None or self.dim * math.log(self.levels) > 700:  # beyond float64
             return math.inf
         return float(self.levels) ** self.dim
+
+    @property
+    def is_enumerable(self) -> bool:
+        """Whether the points are few enough (2^16) for sums over all of them."""
+        return self.num_states <= MOST_STATES
 
     def states(self) -> Tensor:
         """Returns every point of a small discrete domain, in lexicographic order.
@@ -139,12 +158,15 @@ class TrainingTask:
         train: Training rows, shape `(N, *shape)`, or None on a task that has only a reward.
         val: Validation rows, for choices; None likewise.
         log_reward: log R(x) in nats, `(B, *shape)` to `(B,)`, on reward tasks.
+        context: On conditional tasks what each row of "train" and "val" is conditioned on, shape
+            `(N, *context)`; else empty.
     """
 
     domain: Domain
     train: Tensor | None = None
     val: Tensor | None = None
     log_reward: Callable[[Tensor], Tensor] | None = None
+    context: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -172,7 +194,11 @@ class Task:
         primary: Name of the metric that chooses hyper-parameters on val.
         refuses: Metrics that mean nothing on this task, with the reason.
         card: Where it comes from.
-        checksum: SHA-256 of the rows that were loaded; empty where they are computed.
+        checksum: SHA-256 of the rows of all splits; empty before they are loaded.
+        splits: Names of the splits that it has, known before rows are loaded.
+        context: On conditional tasks what each row of a split is conditioned on, by the split's
+            name, shape `(N, *context)`; empty elsewhere.
+        conditional: Whether rows come with a context, known before rows are loaded.
     """
 
     name: str
@@ -194,6 +220,13 @@ class Task:
     refuses: Mapping[str, str] = field(default_factory=dict)
     card: Card = field(default_factory=lambda: Card(summary=""))
     checksum: str = ""
+    splits: frozenset[str] = frozenset()
+    context: Mapping[str, Tensor] = field(default_factory=dict)
+    conditional: bool = False
+
+    def has(self, split: str) -> bool:
+        """Whether the task has rows of that split, loaded or not."""
+        return split in self.splits or getattr(self, split) is not None
 
     @property
     def unseen(self) -> Tensor | None:
@@ -206,4 +239,5 @@ class Task:
 
     def for_training(self) -> TrainingTask:
         """Returns what a model may see."""
-        return TrainingTask(self.domain, self.train, self.val, self.log_reward)
+        context = {k: c for k, c in self.context.items() if k in ("train", "val")}
+        return TrainingTask(self.domain, self.train, self.val, self.log_reward, context)

@@ -100,7 +100,7 @@ class Inputs:
         labels = None if task.modes is None else task.modes.assign(evidence.samples)
         self._put("labels", labels, "the modes of the task are not known")
         self._put("modes", task.modes and task.modes.count, "the modes of the task are not known")
-        enumerable = task.domain.num_states <= 2**16
+        enumerable = task.domain.is_enumerable
         states = task.domain.index(evidence.samples) if enumerable else None
         self._put("states", states, "the states of the task cannot be enumerated")
 
@@ -128,7 +128,7 @@ class Inputs:
         at_samples = None if density is None else density(evidence.samples)
         self._put("log_density_samples", at_samples, unknown)
         law = None
-        if density is not None and task.domain.num_states <= 2**16:
+        if density is not None and task.domain.is_enumerable:
             law = density(task.domain.states()).double().exp()
         self._put("target", law, "the task has no exact law over states")
         self._put("log_z", task.log_z, "the task has no reward")

@@ -42,7 +42,7 @@ def truth(task: Task) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     if task.test is not None:
         arrays["rows"] = task.test[: SHOWN if task.domain.is_image else 2048].numpy()
-    if task.log_density is not None and task.domain.num_states <= 2**16:
+    if task.log_density is not None and task.domain.is_enumerable:
         arrays["law"] = task.log_density(task.domain.states()).double().exp().numpy()
     if task.log_density is not None and task.domain.shape == (2,) and task.domain.levels is None:
         arrays |= _plane(task)

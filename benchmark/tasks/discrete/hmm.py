@@ -77,7 +77,7 @@ def hmm(states: int, symbols: int, length: int) -> Outline:
     """Returns `hmm-T`: with exact entropy where there are at most 2^16 sequences."""
     chain = HiddenMarkov(states, symbols, length)
     domain = Domain((length,), levels=symbols, ordered=False)
-    few = domain.num_states <= 2**16
+    few = domain.is_enumerable
     pitfalls = "Symbols lie on a circle: 0 and the last one are neighbours."
     card = Card(
         summary=f"{length} symbols of {symbols} from a hidden Markov chain of {states} states.",
