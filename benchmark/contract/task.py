@@ -10,7 +10,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-
 Layout = Literal["vector", "image", "bits", "sequence", "grid"]
 SPLITS = ("train", "val", "test", "holdout")
 # Domains of at most this many points are enumerated: exact laws, sums to one.
