@@ -5,37 +5,66 @@ Reads records and the small files that they name, nothing else; torch is not imp
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..benchmark.contract.record import read_records, read_tasks, write_atomically
+from ..benchmark.contract.record import (
+    Record,
+    TaskRecord,
+    read_records,
+    read_tasks,
+    write_atomically,
+)
 from .exports.csv_tables import leaderboard_csv, records_csv
 from .exports.latex import leaderboard_tex
 from .exports.markdown import leaderboard_md
 from .hardware import machines
 from .page.page import render_page, title
-from .tables.board import boards
+from .tables.board import Board, boards
 
 
-def write_report(root: Path) -> list[Path]:
-    """Renders `records.csv`, `leaderboard.{md,csv,tex}` and `report.html` under `root`.
+@dataclass(frozen=True)
+class Results:
+    """A results folder, read once.
 
-    Args:
-        root: Results folder with `records/` and `tasks/`.
+    Attributes:
+        root: The folder.
+        records: The newest record of every cell.
+        tasks: Descriptions of tasks, by name.
+        boards: Their tables, by name of the task.
+    """
+
+    root: Path
+    records: Sequence[Record]
+    tasks: Mapping[str, TaskRecord]
+    boards: Mapping[str, Board]
+
+    @classmethod
+    def read(cls, root: Path, records: Sequence[Record] | None = None) -> Results:
+        """Reads a folder with `records/` and `tasks/`.
+
+        Args:
+            root: The folder.
+            records: Its records, where they have been read already.
+        """
+        records = read_records(root) if records is None else records
+        return cls(root, records, read_tasks(root), boards(records))
+
+
+def write_report(results: Results) -> list[Path]:
+    """Renders `records.csv`, `leaderboard.{md,csv,tex}` and `report.html` into the folder.
 
     Returns:
         The files written, the page last.
-
-    Raises:
-        ValueError: A file under `records/` or `tasks/` is not what it should be.
     """
-    records, tasks = read_records(root), read_tasks(root)
-    found = boards(records)
+    records, found, root = results.records, results.boards, results.root
     contents = {
         "records.csv": records_csv(records),
         "leaderboard.md": leaderboard_md(found, title(records), machines(records)),
         "leaderboard.csv": leaderboard_csv(found),
         "leaderboard.tex": leaderboard_tex(found),
-        "report.html": render_page(records, tasks, root),
+        "report.html": render_page(records, results.tasks, found, root),
     }
     for name, text in contents.items():
         write_atomically(root / name, text.encode())

@@ -27,6 +27,7 @@ class Control(Resizable, GenerativeModel):
     """
 
     family = "control"
+    learns_from = "task"
     network = ""
 
     anchor: Tensor

@@ -24,7 +24,7 @@ class Memoriser(Control):
 
     @classmethod
     def refuses(cls, task: Task) -> str | None:
-        return "it needs training rows" if task.train is None else None
+        return "it needs training rows" if not task.has("train") else None
 
     def read(self, task: Task) -> None:
         if task.train is not None:

@@ -33,7 +33,7 @@ class Noise(Control):
 
     @classmethod
     def refuses(cls, task: Task) -> str | None:
-        if task.domain.levels is None and task.train is None:
+        if task.domain.levels is None and not task.has("train"):
             return "it needs training rows to know their range"
         return None
 

@@ -32,7 +32,7 @@ class Oracle(Control):
 
     @classmethod
     def refuses(cls, task: Task) -> str | None:
-        if task.draw is None and task.unseen is None:
+        if task.draw is None and not (task.has("holdout") or task.has("val")):
             return "it needs a sampler or held-out rows"
         return None
 

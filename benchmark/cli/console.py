@@ -26,13 +26,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ...leaderboards.exports.terminal import print_boards
-from ...leaderboards.report import write_report
+from ...leaderboards.report import Results, write_report
 from ..contract.record import Record, read_records
 from .text_columns import aligned, fits
 
 if TYPE_CHECKING:
+    from ..run.job import Job
     from ..run.plan import Outcome, Plan
-    from ..suites.suite import Cell
     from .catalogue import Listing
 
 out = Console(highlight=False, soft_wrap=True)
@@ -56,8 +56,9 @@ def run(plan: Plan) -> int:
             "the same command goes on from there."
         )
         return 130
-    files = write_report(plan.root)
-    print_boards(plan.root, out)
+    results = Results.read(plan.root, outcome.records)
+    files = write_report(results)
+    print_boards(results.boards, results.tasks, out)
     print_outcome(outcome, time.perf_counter() - start)
     print_files(files)
     return 1 if outcome.failures else 0
@@ -65,9 +66,9 @@ def run(plan: Plan) -> int:
 
 def print_plan(plan: Plan) -> None:
     """Prints cells, estimated minutes, device and workers."""
-    done = len(plan.cells) - len(plan.todo)
+    done = len(plan.jobs) - len(plan.todo)
     out.print(
-        f"Suite {plan.suite.name}: {len(plan.cells)} cells, {done} done, {len(plan.todo)} to do; "
+        f"Suite {plan.suite.name}: {len(plan.jobs)} cells, {done} done, {len(plan.todo)} to do; "
         f"about {plan.seconds / 60:.1f} minutes on {plan.device} with {plan.workers} workers."
     )
 
@@ -139,11 +140,11 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
-    def ended(self, cell: Cell, record: Record) -> None:
-        """Counts a cell that has ended; tells its reason where it did not go well."""
+    def ended(self, job: Job, record: Record) -> None:
+        """Counts a job that has ended; tells its reason where it did not go well."""
         self.count += 1
         why = f" ({record.reason})" if record.reason else ""
-        line = f"[{self.count}/{self.total}] {cell}: {record.status}{why}"
+        line = f"[{self.count}/{self.total}] {job}: {record.status}{why}"
         if not out.is_terminal:
             print(line, flush=True)
         elif record.status not in ("ok", "not admitted"):

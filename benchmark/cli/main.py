@@ -57,10 +57,10 @@ def run(
     out: Out = Path("results"),
 ) -> None:
     """Run a suite; what is done is not done again."""
-    from ..run import plan as harness
+    from ..run.plan import make_plan
     from . import console
 
-    plan = harness.make_plan(
+    plan = make_plan(
         suite,
         out=out,
         tasks=split(tasks),
@@ -83,27 +83,27 @@ def score(
     out: Out = Path("results"),
 ) -> None:
     """Score samples beside the models of a suite."""
-    from ...leaderboards.report import write_report
+    from ...leaderboards.report import Results, write_report
     from ..run.submission import read_samples, score_samples
     from ..suites import load_suite
-    from ..tasks import load_task
+    from ..tasks import outline_of
     from . import console
 
-    chosen, loaded = load_suite(suite), load_task(task)
-    rows = read_samples(samples, loaded.domain)
-    console.print_scores(score_samples(rows, name, loaded, chosen, out / suite))
-    console.print_files(write_report(out / suite))
+    chosen, outline = load_suite(suite), outline_of(task)
+    rows = read_samples(samples, outline.task.domain)
+    console.print_scores(score_samples(rows, name, outline, chosen, out / suite))
+    console.print_files(write_report(Results.read(out / suite)))
 
 
 @app.command()
 def report(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
     """Render tables and report again from the records."""
-    from ...leaderboards.report import write_report
+    from ...leaderboards.report import Results, write_report
     from . import console
 
     if not (results / "records").is_dir():
         raise ValueError(f"Expected a folder with records in it, got {results}.")
-    console.print_files(write_report(results))
+    console.print_files(write_report(Results.read(results)))
 
 
 @app.command()

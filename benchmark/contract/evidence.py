@@ -14,7 +14,8 @@ class Evidence:
     """What one probe of one model produced.
 
     Attributes:
-        samples: Points of the task's domain, shape `(N, *shape)`.
+        samples: Points of the task's domain, shape `(N, *shape)`; None where none were asked for.
+        context: What each sample was conditioned on, shape `(N, *context)`; None without one.
         log_prob: What the model says of the test rows, in nats, shape `(M,)`; None
             without a claim.
         log_prob_samples: The same of its own samples, shape `(N,)`; only of exact models.
@@ -22,7 +23,8 @@ class Evidence:
         log_z: The model's estimate of the reward's log normaliser in nats, a scalar.
     """
 
-    samples: Tensor
+    samples: Tensor | None = None
+    context: Tensor | None = None
     log_prob: Tensor | None = None
     log_prob_samples: Tensor | None = None
     law: Tensor | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 Status = Literal[
     "ok", "not admitted", "failed", "diverged", "timed out", "out of memory", "killed"
 ]
+# Whether a model is admitted to a task is a property of both; everything else is tried again.
+SETTLED: tuple[Status, ...] = ("ok", "not admitted")
+Phase = Literal["", "train", "probe", "score"]
 
 
 class _Frozen(BaseModel):
@@ -51,6 +55,8 @@ class Score(_Frozen):
         unit: "nats", "bits/dim", "" for a pure number, ...
         direction: "lower" or "higher" is better; "" where neither is.
         mark: "=", "<=" or "~" before a likelihood's number, else "".
+        probe: How the model was asked, in short, where that sets the number apart from others of
+            the metric: "exact", "IWAE-64", "ddim, 5 steps".
         protocol: Everything that must be equal for two numbers to share a column.
         note: What a reader must know of this number.
         reason: Why the cell is empty.
@@ -64,22 +70,43 @@ class Score(_Frozen):
     unit: str = ""
     direction: Literal["lower", "higher", ""] = ""
     mark: str = ""
+    probe: str = ""
     protocol: str = ""
     note: str = ""
     reason: str = ""
 
 
 class Environment(_Frozen):
-    """Where and with what a cell ran."""
+    """Where and with what a cell ran.
+
+    Attributes:
+        commit: Commit of the sources; empty where they are no checkout.
+        dirty: Whether the sources differ from that commit.
+        dgmbench: Version of the package.
+        python: Version of Python.
+        torch: Version of torch; likewise `numpy`, `scikit_learn`, `cuda` and `cudnn`, the last
+            two empty on a machine without.
+        platform: System and machine.
+        hardware: Processor and cores, the GPU before them.
+        device: "cpu" or "cuda".
+        threads: Threads of torch in the cell's process.
+        tf32: Whether products of float32 matrices may be rounded to TF32.
+    """
 
     commit: str = ""
     dirty: bool = False
     dgmbench: str = ""
     python: str = ""
     torch: str = ""
+    numpy: str = ""
+    scikit_learn: str = ""
+    cuda: str = ""
+    cudnn: str = ""
     platform: str = ""
     hardware: str = ""
     device: str = ""
+    threads: int = 0
+    tf32: bool = False
 
 
 class Record(_Frozen):
@@ -97,11 +124,16 @@ class Record(_Frozen):
         paper: arXiv id or citation.
         likelihood: The claim's word ("exact", "lower bound", "estimate", "unnormalized", "none").
         learns_from: "samples" or "reward".
-        keys: Content keys of the stages "train", "probe" and "score".
+        keys: Content keys of the stages: "train", one for each probe, "score".
+        budget: What it was allowed: "steps" and "batch_size".
+        rows: SHA-256 of the rows of the task.
         status: "ok", or what befell the cell.
         phase: The stage in which it befell; empty when ok.
         reason: One sentence; empty when ok.
         scores: Metrics, costs among them.
+        flags: What a reader must know of the whole row, such as samples that are copies.
+        log_prob: By the name of the probe, what the model says of a fixed subset of the test
+            rows (2,048 at most, see `fixed_subset`), in nats: float32, little-endian, base64.
         files: What a page shows: "curve" (JSON rows [step, player, loss]), "samples" (.npy).
         environment: Where and with what it ran.
         created: When the record was written, UTC.
@@ -119,10 +151,14 @@ class Record(_Frozen):
     likelihood: str = "none"
     learns_from: str = "samples"
     keys: dict[str, str] = Field(default_factory=dict)
+    budget: dict[str, int] = Field(default_factory=dict)
+    rows: str = ""
     status: Status = "ok"
-    phase: Literal["", "train", "probe", "score"] = ""
+    phase: Phase = ""
     reason: str = ""
     scores: tuple[Score, ...] = ()
+    flags: tuple[str, ...] = ()
+    log_prob: dict[str, str] = Field(default_factory=dict)
     files: dict[str, File] = Field(default_factory=dict)
     environment: Environment = Environment()
     created: datetime
@@ -131,6 +167,11 @@ class Record(_Frozen):
     def cell(self) -> tuple[str, str, int]:
         """Task, model and seed."""
         return self.task, self.model, self.seed
+
+    @property
+    def settled(self) -> bool:
+        """Whether the cell need not be run again while its keys are the same."""
+        return self.status in SETTLED
 
 
 class TaskRecord(_Frozen):
@@ -147,6 +188,7 @@ class TaskRecord(_Frozen):
         primary: The metric that chooses hyper-parameters on val.
         counts: Rows of train, val, test and holdout.
         card: Summary, source, licence, citation, pitfalls.
+        rows: SHA-256 of its rows.
         files: "truth" (.npz): `density` (H, W) over `extent` (x0, x1, y0, y1) on a plane; `law`
             (S,) on an enumerable domain; always `rows` (n, *shape), a few test rows.
     """
@@ -161,6 +203,7 @@ class TaskRecord(_Frozen):
     primary: str = ""
     counts: dict[str, int] = Field(default_factory=dict)
     card: dict[str, str] = Field(default_factory=dict)
+    rows: str = ""
     files: dict[str, File] = Field(default_factory=dict)
 
 
@@ -172,17 +215,34 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
+def cell_name(task: str, model: str, seed: int) -> str:
+    """Returns a file name for a cell."""
+    return safe_name(f"{task}--{model}--s{seed}")
+
+
+def safe_name(text: str) -> str:
+    """Returns a file name for a text: the text itself where that is short and plain.
+
+    Other ones (addresses with slashes, names of 300 letters) are cut and told apart by a hash.
+    """
+    safe = re.sub(r"[^\w.+-]", "-", text, flags=re.ASCII)
+    if safe == text and len(safe) <= 120 and not safe.startswith("."):
+        return safe
+    return f"{safe[:100].lstrip('.')}--{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
 def write_record(record: Record, root: Path) -> Path:
     """Writes a record under `root/records`; a new key makes a new file beside the old one."""
     key = record.keys.get("score", "none")[:12]
-    path = root / "records" / f"{record.task}--{record.model}--s{record.seed}--{key}.json"
+    path = root / "records" / f"{cell_name(*record.cell)}--{key}.json"
     write_atomically(path, record.model_dump_json(indent=1).encode())
     return path
 
 
 def write_task(task: TaskRecord, root: Path) -> None:
     """Writes a task's description under `root/tasks`."""
-    write_atomically(root / "tasks" / f"{task.name}.json", task.model_dump_json(indent=1).encode())
+    path = root / "tasks" / f"{safe_name(task.name)}.json"
+    write_atomically(path, task.model_dump_json(indent=1).encode())
 
 
 def read_all(root: Path) -> Iterator[Record]:

@@ -46,6 +46,12 @@ class PeakMemory:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
+def synchronise(device: str) -> None:
+    """Waits for what a GPU is still doing, so that a clock read afterwards counts it."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+
+
 STATUS = Path("/proc/self/status")
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 import torch
 
-from ..contract.record import Record, read_records, write_task
+from ..contract.record import Record, read_records
 from ..names import known
 from ..suites import load_suite
-from ..suites.suite import Cell, ModelSpec, Suite
-from ..tasks import load_task
-from .cell import all_keys, finish, forget_phase, run_cell
+from ..suites.suite import ModelSpec, Suite
+from ..tasks import outline_of
+from .job import Job, make_jobs
+from .recording import finish, forget_phase
+from .stages import answer, run_job
 from .store import Store
-from .task_files import describe_task
-from .workers import Lost, keep_freed_memory, run_local
+from .workers import Lost, run_local
 
-# Cells with these records need not be run again.
-SETTLED = {"ok", "not admitted"}
+Watch = Callable[[Job, Record], None]
 
 
 @dataclass(frozen=True)
@@ -30,39 +30,43 @@ class Plan:
 
     Attributes:
         suite: The suite.
-        root: The results folder.
-        cells: Every cell that was asked for.
+        root: The results folder, absolute.
+        jobs: Every job that was asked for.
         todo: Those that are not done, the longest first.
+        records: The newest record of every cell in the folder.
         device: "cpu" or "cuda".
         workers: Number of worker processes.
-        timeout: Seconds after which a cell is stopped.
+        timeout: Seconds after which a job is stopped.
         seconds: Estimated wall-clock seconds of `todo`.
     """
 
     suite: Suite
     root: Path
-    cells: list[Cell]
-    todo: list[Cell]
+    jobs: list[Job]
+    todo: list[Job]
+    records: dict[tuple[str, str, int], Record]
     device: str
     workers: int
     timeout: float
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
     """What a run did.
 
     Attributes:
-        counts: Number of cells by status.
+        records: The newest record of every cell in the folder.
+        counts: Number of the cells that were asked for, by status.
     """
 
-    counts: dict[str, int]
+    records: list[Record]
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def failures(self) -> int:
         """Cells that ended neither well nor as not admitted."""
-        return sum(count for status, count in self.counts.items() if status not in SETTLED)
+        return sum(n for status, n in self.counts.items() if status not in ("ok", "not admitted"))
 
 
 def make_plan(
@@ -77,7 +81,7 @@ def make_plan(
     workers: int | None = None,
     timeout: float | None = None,
 ) -> Plan:
-    """Returns the cells of a suite and which of them are left to do.
+    """Returns the jobs of a suite and which of them are left to do.
 
     Args:
         suite_name: Name of the suite.
@@ -87,40 +91,72 @@ def make_plan(
         user_models: "file.py:Class" of models to put beside the baselines.
         seeds: How many seeds, from 0; the suite's own by default.
         device: "auto", "cpu" or "cuda".
-        workers: Worker processes; by default one a core on the CPU.
-        timeout: Seconds after which a cell is stopped; the suite's own by default.
+        workers: Worker processes; by default one per core on the CPU.
+        timeout: Seconds after which a job is stopped; the suite's own by default.
 
     Raises:
         ValueError: An unknown name, a model file that is not right, no such device, an unwritable
-            folder.
+            folder, or a number that makes no sense.
     """
-    suite = load_suite(suite_name)
-    device = choose_device(device)
+    suite, device = load_suite(suite_name), choose_device(device)
+    _check_counts(seeds, workers, timeout)
+    store = Store((out / suite.name).absolute())
+    users = user_specs(user_models or [], suite)
+    jobs = make_jobs(
+        suite,
+        [outline_of(name) for name in _chosen("task", tasks, suite.tasks)],
+        _chosen("model", models, suite.models),
+        users,
+        suite.seeds if seeds is None else range(seeds),
+        device,
+        store.root,
+    )
+    records = {record.cell: record for record in read_records(store.root)}
+    todo = sorted(_undone(jobs, records), key=lambda job: -_seconds(job))
+    count = workers or default_workers(device)
+    seconds = sum(map(_seconds, todo)) / max(1, min(count, len(todo) or 1))
+    limit = suite.budget.timeout if timeout is None else timeout
+    return Plan(suite, store.root, jobs, todo, records, device, count, limit, seconds)
+
+
+def _check_counts(seeds: int | None, workers: int | None, timeout: float | None) -> None:
     if seeds is not None and seeds < 1:
         raise ValueError(f"Expected at least one seed, got {seeds}.")
     if workers is not None and workers < 1:
         raise ValueError(f"Expected at least one worker, got {workers}.")
-    root = out / suite.name
-    users = [user_spec(path) for path in user_models or []]
-    names = known("model", models, suite.models) if models else list(suite.models)
-    chosen_seeds = suite.seeds if seeds is None else tuple(range(seeds))
-    cells = []
-    for task in known("task", tasks, suite.tasks) if tasks else suite.tasks:
-        kind = load_task(task).kind
-        specs = [*(suite.spec(name, kind) for name in names), *users]
-        cells += [
-            Cell(suite.name, task, spec, seed, device, root)
-            for spec in specs
-            for seed in chosen_seeds
-        ]
-    for user in users:
-        user.load()
-    Store(root)
-    todo = sorted(_undone(cells, suite, root), key=lambda c: -_seconds(suite, c))
-    count = workers or default_workers(device)
-    seconds = sum(_seconds(suite, c) for c in todo) / max(1, min(count, len(todo) or 1))
-    limit = timeout or suite.budget.timeout
-    return Plan(suite, root, cells, todo, device, count, limit, seconds)
+    if timeout is not None and not 0 < timeout < 1e9:  # NaN is neither
+        raise ValueError(f"Expected a timeout of some seconds, got {timeout:g}.")
+
+
+def _chosen(what: str, given: list[str] | None, names: Iterable[str]) -> list[str]:
+    """Returns the names that the user gave, each once, or all."""
+    names = list(names)
+    if given is None:
+        return names
+    if not given:
+        raise ValueError(
+            f"Expected the name of a {what}, got none; leave the option away for all."
+        )
+    return list(dict.fromkeys(known(what, given, names)))
+
+
+def user_specs(paths: Iterable[str], suite: Suite) -> list[ModelSpec]:
+    """Returns the specs of models of the user's, under names that tell them apart.
+
+    Raises:
+        ValueError: Not of the form file.py:Class, cannot be imported, or two have one name.
+    """
+    specs = [user_spec(path) for path in dict.fromkeys(paths)]
+    for spec in specs:
+        spec.load()
+    taken = set(suite.models)
+    for spec in specs:
+        if spec.name in taken:
+            raise ValueError(
+                f"Expected models of different names, got {spec.name} twice; rename a class."
+            )
+        taken.add(spec.name)
+    return specs
 
 
 def user_spec(path: str) -> ModelSpec:
@@ -158,66 +194,71 @@ def cores() -> int:
 
 
 def default_workers(device: str) -> int:
-    """One worker a core on the CPU; at most four share a GPU."""
+    """One worker per core on the CPU; at most four share a GPU."""
     return min(4, cores()) if device == "cuda" else cores()
 
 
-def _undone(cells: list[Cell], suite: Suite, root: Path) -> list[Cell]:
-    settled = {(r.cell, r.keys.get("score")) for r in read_records(root) if r.status in SETTLED}
-    return [
-        cell
-        for cell in cells
-        if (
-            (cell.task, cell.model.name, cell.seed),
-            all_keys(cell, suite, load_task(cell.task))["score"],
-        )
-        not in settled
-    ]
+def _undone(jobs: list[Job], records: dict[tuple[str, str, int], Record]) -> list[Job]:
+    def done(job: Job) -> bool:
+        record = records.get(job.cell)
+        if record is None or not record.settled:
+            return False
+        return record.keys.get("score") == job.keys["score"]
+
+    return [job for job in jobs if not done(job)]
 
 
-def _seconds(suite: Suite, cell: Cell) -> float:
-    """Estimated seconds of a cell: the suite's own table, else the median of its task."""
-    table = suite.seconds.get(cell.task, {})
-    return table.get(cell.model.name, median(table.values()) if table else 10.0)
+def _seconds(job: Job) -> float:
+    """Estimated seconds of a job: the suite's own table, else the median of its task."""
+    if job.refusal:
+        return 0.0
+    table = job.suite.seconds.get(job.task.name, {})
+    return table.get(job.model.name, median(table.values()) if table else 10.0)
 
 
-def prepare_worker(threads: int) -> None:
-    """Sets up a worker."""
-    torch.set_num_threads(threads)
-    keep_freed_memory()
-
-
-def execute(plan: Plan, watch: Callable[[Cell, Record], None]) -> Outcome:
+def execute(plan: Plan, watch: Watch) -> Outcome:
     """Runs what is left to do.
+
+    Models of the user's are trained and probed first, each in a process of its own that ends with
+    it; their answers are scored by another process, which never saw the model.
 
     Args:
         plan: What to do.
-        watch: Called with each cell as it ends.
+        watch: Called with each job as it ends.
 
     Raises:
         KeyboardInterrupt: The user stopped it; what had ended is on disk.
     """
-    for name in dict.fromkeys(cell.task for cell in plan.cells):
-        write_task(describe_task(load_task(name), plan.root), plan.root)
-    if plan.todo:
-        results = run_local(
-            run_cell,
-            plan.todo,
-            workers=min(plan.workers, len(plan.todo)),
-            timeout=plan.timeout,
-            initializer=prepare_worker,
-            arguments=(max(1, cores() // plan.workers),),
-        )
-        for cell, result in results:
-            watch(cell, _buried(cell, result) if isinstance(result, Lost) else result)
-    asked = {(cell.task, cell.model.name, cell.seed) for cell in plan.cells}
-    counts: dict[str, int] = {}
-    for record in read_records(plan.root):
-        if record.cell in asked:
-            counts[record.status] = counts.get(record.status, 0) + 1
-    return Outcome(counts)
+    records, failed = dict(plan.records), set()
+    users = [job for job in plan.todo if job.model.is_users and not job.refusal]
+    for job, result in _run(plan, answer, users):
+        if result is not None:
+            failed.add(job.cell)
+            records[job.cell] = result
+            watch(job, result)
+    left = [job for job in plan.todo if job.cell not in failed]
+    for job, result in _run(plan, run_job, left):
+        if result is not None:
+            records[job.cell] = result
+            watch(job, result)
+    outcome = Outcome([records[cell] for cell in sorted(records)])
+    for job in plan.jobs:
+        status = records[job.cell].status
+        outcome.counts[status] = outcome.counts.get(status, 0) + 1
+    return outcome
 
 
-def _buried(cell: Cell, lost: Lost[Cell]) -> Record:
-    """Writes the record of a cell whose worker did not come back."""
-    return finish(cell, lost.status, forget_phase(cell), lost.reason)  # type: ignore[arg-type]
+def _run(
+    plan: Plan, work: Callable[[Job], Record | None], jobs: list[Job]
+) -> Iterable[tuple[Job, Record | None]]:
+    """Yields each job with its record; a job whose process did not come back gets one, too."""
+    if not jobs:
+        return
+    workers = min(plan.workers, len(jobs))
+    threads = max(1, cores() // plan.workers)
+    results = run_local(work, jobs, workers=workers, timeout=plan.timeout, threads=threads)
+    for job, result in results:
+        if isinstance(result, Lost):
+            yield job, finish(job, result.status, forget_phase(job), result.reason)  # type: ignore[arg-type]
+        else:
+            yield job, result

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -27,9 +28,15 @@ def environment(device: str) -> Environment:
         dgmbench=__version__,
         python=platform.python_version(),
         torch=torch.__version__,
+        numpy=version("numpy"),
+        scikit_learn=version("scikit-learn"),
+        cuda=(torch.version.cuda or "") if device.startswith("cuda") else "",
+        cudnn=str(torch.backends.cudnn.version() or "") if device.startswith("cuda") else "",
         platform=f"{platform.system()} {platform.machine()}",
         hardware=hardware,
         device=device,
+        threads=torch.get_num_threads(),
+        tf32=torch.get_float32_matmul_precision() != "highest",
     )
 
 

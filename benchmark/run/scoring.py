@@ -1,165 +1,85 @@
-"""From evidence to scores: which tensors a metric gets, and why a cell is empty."""
+"""From the answers of a model to scores; what raises leaves its reason in its own place."""
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from functools import cache, lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from ...metrics.estimate import Estimate, EstimatedMetric
-from ...metrics.features import FEATURE_MAPS, FeatureCache, FrozenMap, feature_map
-from ..contract.evidence import Evidence
-from ..contract.model import Likelihood
+from ..contract.probe import Probe
 from ..contract.record import Score
-from ..contract.task import Task
 from ..suites.suite import Suite
+from .inputs import Inputs
+from .told import told
 
 # Inputs that carry the claim of a likelihood with them.
-CLAIMED = {"log_prob", "log_prob_samples"}
+CLAIMED = {"log_prob", "log_prob_samples", "law"}
+# Inputs by which a metric is of one kind of probe.
+KINDS = {
+    "samples": {"samples", "labels", "states", "log_prob_samples", "probabilities", "score"},
+    "likelihood": {"log_prob", "law", "log_z_estimate"},
+}
 
-
-@lru_cache(maxsize=4)
-def load_map(name: str, levels: int | None) -> tuple[FrozenMap | None, str]:
-    """Returns the feature map of a task, or None and why it cannot be had on this machine.
-
-    Args:
-        name: Name of the map.
-        levels: Levels of the task's domain.
-
-    Raises:
-        ValueError: No map has that name, or its weights are not the published ones.
-    """
-    # Maps that read the levels of a domain say so in their arguments.
-    asks = "levels" in inspect.signature(FEATURE_MAPS.get(name, feature_map)).parameters
-    try:
-        return feature_map(name, **({"levels": levels} if asks else {})), ""
-    except (FileNotFoundError, ImportError) as error:
-        # Tables are shown to others: the reader's home is none of their business.
-        return None, f"no features: {error}".replace(str(Path.home()), "~")
-
-
-class Inputs:
-    """The tensors of one cell under the names of the metrics' data contract.
-
-    Args:
-        task: The task, with its truth.
-        evidence: What the model left.
-        likelihood: What its log-probabilities claim.
-        cache: Keeps the features of test and train rows, which are the same for every model.
-
-    Attributes:
-        tensors: Name to tensor or number, or to what computes it when it is needed.
-        missing: Name to the reason why there is none.
-        n: Number of samples, and of reference rows.
-    """
-
-    def __init__(
-        self,
-        task: Task,
-        evidence: Evidence,
-        likelihood: Likelihood,
-        cache: FeatureCache | None = None,
-    ) -> None:
-        self.task, self.likelihood, self.cache = task, likelihood, cache
-        self.n = len(evidence.samples)
-        self.tensors: dict[str, Any] = {}
-        self.missing: dict[str, str] = {}
-        self._points(evidence)
-        self._likelihood(evidence)
-        self._truth(evidence)
-
-    def _put(self, name: str, value: Any, reason: str) -> None:
-        if value is None:
-            self.missing[name] = reason
-        else:
-            self.tensors[name] = value
-
-    def get(self, name: str) -> Any:
-        """Returns the tensor or number of that name."""
-        value = self.tensors[name]
-        return value() if callable(value) else value
-
-    def _points(self, evidence: Evidence) -> None:
-        task = self.task
-        features, reason = load_map(task.feature_map, task.domain.levels)
-        reference = None if task.test is None else task.test[: self.n]
-        rows = {"samples": evidence.samples, "reference": reference, "train": task.train}
-        for name, points in rows.items():
-            if features is None or points is None:
-                self.missing[name] = reason or "the task has no such rows"
-            else:
-                kept = name != "samples"
-                self.tensors[name] = cache(partial(self._features, features, points, kept))
-        labels = None if task.modes is None else task.modes.assign(evidence.samples)
-        self._put("labels", labels, "the modes of the task are not known")
-        self._put("modes", task.modes and task.modes.count, "the modes of the task are not known")
-        enumerable = task.domain.is_enumerable
-        states = task.domain.index(evidence.samples) if enumerable else None
-        self._put("states", states, "the states of the task cannot be enumerated")
-
-    def _features(self, network: FrozenMap, points: Tensor, kept: bool) -> Tensor:
-        if self.cache is None or not kept or not network.state_dict():
-            return network(points)
-        return self.cache(network, points)
-
-    def _likelihood(self, evidence: Evidence) -> None:
-        why = {
-            Likelihood.NONE: "the model gives samples, no likelihood",
-            Likelihood.UNNORMALIZED: "log p(x) up to a constant: no NLL until it is estimated",
-        }.get(self.likelihood, "the log-probability was not probed")
-        self._put("log_prob", evidence.log_prob, why)
-        exact = "the model's own log p(x) is not exact"
-        self._put("log_prob_samples", evidence.log_prob_samples, exact)
-        self._put("law", evidence.law, "the model has no exact law over the states")
-        self._put("log_z_estimate", evidence.log_z, "the model does not estimate log Z")
-
-    def _truth(self, evidence: Evidence) -> None:
-        task, unknown = self.task, "the density of the task is not known"
-        density = task.log_density
-        at_test = None if density is None or task.test is None else density(task.test)
-        self._put("log_density", at_test, unknown)
-        at_samples = None if density is None else density(evidence.samples)
-        self._put("log_density_samples", at_samples, unknown)
-        law = None
-        if density is not None and task.domain.is_enumerable:
-            law = density(task.domain.states()).double().exp()
-        self._put("target", law, "the task has no exact law over states")
-        self._put("log_z", task.log_z, "the task has no reward")
-        self._put("dims", task.domain.dim if task.domain.levels else None, "real-valued data")
+Factory = Callable[[], EstimatedMetric]
 
 
 def scores(suite: Suite, inputs: Inputs) -> list[Score]:
-    """Returns one `Score` a number of every metric of the suite, in the suite's order."""
-    return [score for name in suite.metrics for score in _score(suite, name, inputs)]
-
-
-def _score(suite: Suite, name: str, inputs: Inputs) -> list[Score]:
-    factory, task = suite.metrics[name], inputs.task
-    metric = factory()
-    arguments = inspect.signature(metric.update).parameters
-    needs = [a for a, p in arguments.items() if p.default is p.empty or a in inputs.tensors]
-    outputs = list(metric.unit) if isinstance(metric.unit, dict) else [name]
-    empty = next((inputs.missing[need] for need in needs if need in inputs.missing), "")
-    refused = {o: task.refuses.get(o) or task.refuses.get(name, "") for o in outputs}
-    if empty or all(refused.values()):
-        return [_empty(metric, o, protocol(factory, inputs), refused[o] or empty) for o in outputs]
-    metric.update(**{need: inputs.get(need) for need in needs})
-    result = metric.estimate()
-    estimates = result if isinstance(result, dict) else {name: result}
-    mark = inputs.likelihood.mark if CLAIMED & set(needs) else ""
+    """Returns one `Score` per number of every metric of the suite that reads this answer."""
+    wanted = inputs.probe.metrics or tuple(suite.metrics)
     return [
-        _empty(metric, o, protocol(factory, inputs), refused[o])
-        if refused[o]
-        else _filled(metric, o, estimates[o], mark, protocol(factory, inputs))
+        score
+        for name, factory in suite.metrics.items()
+        if name in wanted and reads(factory, inputs.probe)
+        for score in metric_scores(name, factory, inputs)
+    ]
+
+
+def arguments_of(factory: Factory) -> Mapping[str, inspect.Parameter]:
+    """Returns the arguments of a metric's `update`, by name."""
+    return inspect.signature(factory().update).parameters
+
+
+def reads(factory: Factory, probe: Probe) -> bool:
+    """Whether a metric reads the answers to a kind of probe."""
+    return bool(KINDS[probe.kind] & set(arguments_of(factory)))
+
+
+def metric_scores(name: str, factory: Factory, inputs: Inputs) -> list[Score]:
+    """Returns the scores of one metric; without a number each says why.
+
+    Whatever the metric raises is the reason of its own scores alone.
+    """
+    metric = factory()
+    outputs = list(metric.unit) if isinstance(metric.unit, dict) else [name]
+    blank = {output: _blank(metric, output, name, factory, inputs) for output in outputs}
+    refuses = inputs.task.refuses
+    refused = {output: refuses.get(output) or refuses.get(name, "") for output in outputs}
+    needs = _needs(factory, inputs)
+    empty = next((_missing(need, inputs) for need in needs if need not in inputs), "")
+    if empty or all(refused.values()):
+        return [_empty(blank[o], refused[o] or empty) for o in outputs]
+    try:
+        metric.to(inputs.device).update(**{need: inputs.get(need) for need in needs})
+        result = metric.estimate()
+    except Exception as error:  # recorded in the metric's own place: the other metrics go on
+        return [_empty(blank[o], refused[o] or told(error)) for o in outputs]
+    estimates = result if isinstance(result, dict) else {name: result}
+    return [
+        _empty(blank[o], refused[o]) if refused[o] else _filled(blank[o], estimates[o])
         for o in outputs
     ]
+
+
+def _needs(factory: Factory, inputs: Inputs) -> list[str]:
+    arguments = arguments_of(factory)
+    return [a for a, p in arguments.items() if p.default is p.empty or a in inputs]
+
+
+def _missing(need: str, inputs: Inputs) -> str:
+    return inputs.missing.get(need, f"no `{need}` is measured here")
 
 
 def _of(metric: EstimatedMetric, attribute: str, output: str) -> Any:
@@ -167,70 +87,81 @@ def _of(metric: EstimatedMetric, attribute: str, output: str) -> Any:
     return value[output] if isinstance(value, dict) else value
 
 
-def _direction(metric: EstimatedMetric, output: str) -> Any:
-    return {True: "higher", False: "lower"}.get(_of(metric, "higher_is_better", output), "")
-
-
-def _empty(metric: EstimatedMetric, output: str, protocol: str, reason: str) -> Score:
-    return Score(
-        metric=output,
-        unit=_of(metric, "unit", output),
-        direction=_direction(metric, output),
-        protocol=protocol,
-        reason=reason,
-    )
-
-
-def _filled(
-    metric: EstimatedMetric, output: str, estimate: Estimate, mark: str, protocol: str
+def _blank(
+    metric: EstimatedMetric, output: str, name: str, factory: Factory, inputs: Inputs
 ) -> Score:
+    """The score without its number."""
+    claimed = bool(CLAIMED & set(arguments_of(factory)))
+    better = _of(metric, "higher_is_better", output)
     return Score(
         metric=output,
-        value=float(estimate.value),
-        stderr=None if math.isnan(estimate.stderr) else float(estimate.stderr),
-        n=estimate.n,
         unit=_of(metric, "unit", output),
-        direction=_direction(metric, output),
-        mark=mark,
-        protocol=protocol,
-        note=estimate.note,
+        direction={True: "higher", False: "lower"}.get(better, ""),  # type: ignore[arg-type]
+        mark=inputs.likelihood.mark if claimed else "",
+        probe=probe_label(inputs, claimed),
+        protocol=protocol(factory, inputs),
     )
 
 
-def protocol(factory: Callable[[], EstimatedMetric], inputs: Inputs) -> str:
-    """Returns everything that must be equal for two numbers of a metric to share a column."""
-    task = inputs.task
+def probe_label(inputs: Inputs, claimed: bool) -> str:
+    """How the model was asked, in short: the estimator of a likelihood, else the sampler."""
+    return inputs.estimator if claimed else inputs.probe.label
+
+
+def _empty(blank: Score, reason: str) -> Score:
+    return blank.model_copy(update={"reason": reason, "mark": ""})
+
+
+def _filled(blank: Score, estimate: Estimate) -> Score:
+    return blank.model_copy(
+        update={
+            "value": float(estimate.value),
+            "stderr": _known(estimate.stderr),
+            "n": estimate.n,
+            "note": estimate.note,
+        }
+    )
+
+
+def _known(error: float) -> float | None:
+    return None if math.isnan(error) else float(error)
+
+
+def protocol(factory: Factory, inputs: Inputs) -> str:
+    """Returns everything that must be equal for two numbers of a metric to share a column.
+
+    The metric with its arguments, the task and its version, how the model was asked, and what it
+    was compared with.
+    """
+    task, needs = inputs.task, set(arguments_of(factory))
+    claimed = bool(CLAIMED & needs)
     parts = [metric_protocol(factory), f"{task.name} v{task.version}"]
-    needs = inspect.signature(factory().update).parameters
-    if "samples" in needs:
+    if label := probe_label(inputs, claimed):
+        parts.append(label)
+    if needs & {"samples", "labels", "states", "log_prob_samples"}:
         parts.append(f"{inputs.n} samples")
     if "reference" in needs:
-        parts.append(f"against the first {inputs.n} test rows")
+        parts.append(f"against {_reference(inputs)}")
     if "train" in needs and task.train is not None:
         parts.append(f"{len(task.train)} training rows")
-    if {"samples", "reference", "train"} & set(needs):
+    if {"samples", "reference", "train"} & needs:
         parts.append(f"features {task.feature_map}")
     if "log_prob" in needs and task.test is not None:
         parts.append(f"{len(task.test)} test rows")
     return "; ".join(parts)
 
 
-def metric_protocol(factory: Callable[[], EstimatedMetric]) -> str:
+def _reference(inputs: Inputs) -> str:
+    rows = getattr(inputs.task, inputs.probe.split)
+    total = 0 if rows is None else len(rows)
+    chosen = min(inputs.n, total)
+    split = inputs.probe.split
+    return f"all {total} {split} rows" if chosen == total else f"{chosen} of {total} {split} rows"
+
+
+def metric_protocol(factory: Factory) -> str:
     """Returns the class and its arguments, such as "MMD(bandwidth=0.5)"."""
     cls = factory.func if isinstance(factory, partial) else factory
     keywords: Mapping[str, Any] = factory.keywords if isinstance(factory, partial) else {}
     listed = ", ".join(f"{k}={v!r}" for k, v in keywords.items())
     return f"{cls.__name__}({listed})"
-
-
-def metric_fingerprint(factory: Callable[[], EstimatedMetric]) -> list[str]:
-    """What a score depends on: the metric, its arguments, the hash of its source file."""
-    cls = factory.func if isinstance(factory, partial) else factory
-    source = Path(inspect.getfile(cls)).read_bytes()
-    return [metric_protocol(factory), hashlib.sha256(source).hexdigest()]
-
-
-def sample_rows(x: Tensor, n: int) -> Tensor:
-    """Returns n rows of `x`, chosen with a fixed seed where it has more."""
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
-    return x if len(x) == n else x[order[:n]]

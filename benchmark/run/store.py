@@ -45,6 +45,15 @@ class Store:
         """Where the stage with this key is, or would be."""
         return self.root / "stages" / stage / key[:24]
 
+    def open(self, stage: str, key: str) -> Path | None:
+        """Returns the folder of a complete stage, or None."""
+        folder = self.folder(stage, key)
+        return folder if folder.is_dir() else None
+
+    def forget(self, stage: str, key: str) -> None:
+        """Removes a stage."""
+        shutil.rmtree(self.folder(stage, key), ignore_errors=True)
+
     def done(self, stage: str, key: str) -> bool:
         """Whether the stage with this key is complete."""
         return self.folder(stage, key).is_dir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -18,15 +18,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..contract.evidence import Evidence
-from ..contract.model import Likelihood
-from ..contract.record import Record, write_record
-from ..contract.task import Domain, Task
-from ..suites.suite import Suite
-from .cell import cost_scores, shown
-from .provenance import environment
-from .scoring import Inputs, metric_fingerprint, sample_rows, scores
-from .stages import sample_size
-from .store import Store, content_key
+from ..contract.probe import Probe
+from ..contract.record import Record
+from ..contract.task import Domain
+from ..suites.suite import ModelSpec, Suite
+from ..tasks import Outline
+from .answers import Answer, score_answers
+from .job import Job
+from .stage_keys import score_key
+from .store import Store
+from .subset import fixed_subset
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 
@@ -126,49 +127,33 @@ def _image(file: Path, domain: Domain) -> Tensor:
     return torch.from_numpy(pixels).reshape(height, width, channels).permute(2, 0, 1).long()
 
 
-def score_samples(x: Tensor, name: str, task: Task, suite: Suite, root: Path) -> Record:
+def score_samples(x: Tensor, name: str, outline: Outline, suite: Suite, root: Path) -> Record:
     """Scores samples beside the models of a suite and writes their record.
 
     Args:
         x: Points of the task's domain, shape `(N, *shape)`.
         name: Name of the row.
-        task: The task.
+        outline: The task.
         suite: Whose metrics and number of samples hold.
         root: The suite's results folder.
 
     Raises:
         ValueError: Too few samples, or a name that a model of the suite has.
     """
-    n = sample_size(suite, task)
+    question = Probe("samples")
+    store = Store(root)
+    job = Job(suite, outline, ModelSpec(name, ""), 0, "cpu", store.root, (question,))
+    n = job.samples(question)
     if len(x) < n:
         raise ValueError(
-            f"Expected at least {n} samples for {task.name}, at which every row is compared, "
+            f"Expected at least {n} samples for {job.task.name}, at which every row is compared, "
             f"got {len(x)}."
         )
     if not re.fullmatch(r"[\w.-]+", name):
         raise ValueError(f"Expected a name of letters, digits, '.', '-' and '_', got {name}.")
     if name in suite.models:
         raise ValueError(f"Expected a name of your own, got {name}, a model of the suite.")
-    Store(root)
-    evidence = Evidence(sample_rows(x, n))
-    digest = hashlib.sha256(evidence.samples.numpy().tobytes()).hexdigest()
-    metrics = {metric: metric_fingerprint(factory) for metric, factory in suite.metrics.items()}
-    key = content_key({"samples": digest, "name": name, "task": task.name, "metrics": metrics})
-    why = "only samples were given"
-    costs = [s.model_copy(update={"reason": why}) for s in cost_scores({}, "cpu")]
-    record = Record(
-        suite=suite.name,
-        task=task.name,
-        task_version=task.version,
-        model=name,
-        family="user",
-        seed=0,
-        model_path="",
-        keys={"samples": digest, "score": key},
-        scores=(*scores(suite, Inputs(task, evidence, Likelihood.NONE)), *costs),
-        files=shown(root, key, task, evidence, "[]"),
-        environment=environment("cpu"),
-        created=datetime.now(UTC),
-    )
-    write_record(record, root)
-    return record
+    chosen = x[fixed_subset(len(x), n)].contiguous()
+    digest = hashlib.sha256(chosen.numpy().tobytes()).hexdigest()
+    job = replace(job, keys={"samples": digest, "score": score_key(job, digest)})
+    return score_answers(job, outline.load(), [Answer(question, Evidence(samples=chosen))])

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ..contract.record import File, TaskRecord
+from ..contract.record import File, TaskRecord, read_tasks, safe_name, write_atomically, write_task
 from ..contract.task import Task
+from .subset import fixed_subset
 
 GRID = 160
 SHOWN = 64
 
 
+def keep_description(task: Task, root: Path) -> None:
+    """Writes the description of a task under `root` where it is not there, or of other rows."""
+    known = read_tasks(root).get(task.name)
+    if known is None or known.rows != task.checksum or known.version != task.version:
+        write_task(describe_task(task, root), root)
+
+
 def describe_task(task: Task, root: Path) -> TaskRecord:
     """Writes the truth of a task under `root/files` and returns its description."""
-    folder = root / "files" / f"{task.name}-v{task.version}"
+    folder = root / "files" / safe_name(f"{task.name}-v{task.version}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "truth.npz"
-    np.savez(path, **truth(task))  # type: ignore[arg-type]  # keywords are arrays
+    content = io.BytesIO()
+    np.savez(content, **truth(task))  # type: ignore[arg-type]  # keywords are arrays
+    write_atomically(path, content.getvalue())
     splits = {"train": task.train, "val": task.val, "test": task.test, "holdout": task.holdout}
     return TaskRecord(
         name=task.name,
@@ -33,6 +44,7 @@ def describe_task(task: Task, root: Path) -> TaskRecord:
         primary=task.primary,
         counts={name: len(rows) for name, rows in splits.items() if rows is not None},
         card=asdict(task.card),
+        rows=task.checksum,
         files={"truth": File.of(path, root)},
     )
 
@@ -41,7 +53,8 @@ def truth(task: Task) -> dict[str, np.ndarray]:
     """Returns `rows` of test, and `law` or `density` with its `extent` where they are known."""
     arrays: dict[str, np.ndarray] = {}
     if task.test is not None:
-        arrays["rows"] = task.test[: SHOWN if task.domain.is_image else 2048].numpy()
+        some = fixed_subset(len(task.test), SHOWN if task.domain.is_image else 2048)
+        arrays["rows"] = task.test[some].numpy()
     if task.log_density is not None and task.domain.is_enumerable:
         arrays["law"] = task.log_density(task.domain.states()).double().exp().numpy()
     if task.log_density is not None and task.domain.shape == (2,) and task.domain.levels is None:

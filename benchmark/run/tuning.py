@@ -12,42 +12,32 @@ import json
 import math
 import random
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from ..contract.model import Diverged, GenerativeModel
+from ..contract.evidence import Evidence
+from ..contract.model import Diverged
+from ..contract.probe import Probe
 from ..contract.record import write_atomically
+from ..contract.task import Task
 from ..names import known
-from ..suites import SUITES, choices_path, load_suite, read_choices
-from ..suites.suite import Cell, ModelSpec, Suite
-from ..tasks import load_task
-from .cell import admitted
-from .plan import cores, prepare_worker
-from .scoring import Inputs, scores
-from .stages import PROBE_SEED, all_seeded, examine, sample_size
-from .user_model import build
+from ..suites import SUITES, choices_path, read_choices
+from ..suites.suite import ModelSpec, Suite
+from ..tasks import outline_of
+from .inputs import Inputs
+from .job import Job, refused
+from .plan import choose_device, cores
+from .probing import draw, likelihoods
+from .scoring import metric_scores, reads
+from .seeding import all_seeded, derived_seed
+from .training import made
 from .workers import Lost, run_local
 
 # Trials see a seed of their own, so that the choice is not fitted to the seeds of the table.
 TRIAL_SEED = 9_001
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One draw from the space of a model.
-
-    Attributes:
-        suite: Name of the suite.
-        task: Name of the task.
-        model: The model with the arguments of the draw.
-    """
-
-    suite: str
-    task: str
-    model: ModelSpec
 
 
 def draws(
@@ -78,27 +68,16 @@ def draws(
     return found
 
 
-def run_trial(trial: Trial) -> dict[str, Any]:
+def run_trial(trial: Job) -> dict[str, Any]:
     """Trains and scores one draw on val.
 
     Returns:
         `arguments`, `seconds`, `value` (None where it failed) and `reason`.
     """
-    suite, task = load_suite(trial.suite), load_task(trial.task)
-    # Test stands aside: val takes its place, for the likelihood and the distances alike.
-    task = replace(task, test=task.val, holdout=None)
+    task = on_val(trial.outline.load())
     start, value, reason = time.perf_counter(), None, ""
     try:
-        with all_seeded(TRIAL_SEED):
-            model: GenerativeModel = build(
-                trial.model.load(), task.domain, dict(trial.model.arguments)
-            )
-            model.fit(task.for_training(), suite.budget)
-        with all_seeded(PROBE_SEED + TRIAL_SEED), torch.no_grad():
-            samples = model.sample(sample_size(suite, task))
-            evidence = examine(model, task, task.domain.check("samples", samples).cpu())
-        only = replace(suite, metrics={task.primary: suite.metrics[task.primary]})
-        value = scores(only, Inputs(task, evidence, model.likelihood))[0].value
+        value = _value(trial, task)
     except (Diverged, ValueError, RuntimeError, ArithmeticError) as error:
         reason = f"{type(error).__name__}: {error}"  # kept with the trial: a bad draw is a result
     return {
@@ -109,6 +88,31 @@ def run_trial(trial: Trial) -> dict[str, Any]:
     }
 
 
+def on_val(task: Task) -> Task:
+    """Returns the task as a trial sees it: test stands aside, val takes its place."""
+    return replace(task, test=task.val, holdout=None)
+
+
+def _value(trial: Job, task: Task) -> float | None:
+    metric = trial.suite.metrics[task.primary]
+    question = Probe("samples" if reads(metric, Probe("samples")) else "likelihood")
+    with all_seeded(derived_seed(TRIAL_SEED, "tuning", task.name, trial.model.target)):
+        model = made(trial)
+        model.fit(task.for_training(), trial.budget)
+    seed = derived_seed(TRIAL_SEED, "sampling", task.name, trial.model.target)
+    with all_seeded(seed), torch.no_grad():
+        if question.kind == "samples":
+            n = min(trial.samples(question), 10**9 if task.test is None else len(task.test))
+            evidence = Evidence(samples=draw(model, question, n, None, task))
+        else:
+            evidence = likelihoods(question, model, task)
+    inputs = Inputs(task, question, evidence, model.likelihood, device=trial.device)
+    found = metric_scores(task.primary, metric, inputs)[0]
+    if found.value is None and found.reason:
+        raise ValueError(found.reason)
+    return found.value
+
+
 def tune(
     suite_name: str,
     *,
@@ -116,6 +120,7 @@ def tune(
     models: list[str] | None = None,
     tasks: list[str] | None = None,
     workers: int | None = None,
+    device: str = "auto",
 ) -> None:
     """Chooses arguments for the models of a suite and writes them beside it.
 
@@ -124,7 +129,8 @@ def tune(
         trials: Random trials a model and kind of task, the defaults counted; 16 at most.
         models: Names; by default all that have a space.
         tasks: Names; by default the first task of each kind.
-        workers: Worker processes; one a core by default.
+        workers: Worker processes; one per core by default.
+        device: "auto", "cpu" or "cuda".
 
     Raises:
         ValueError: An unknown name, a suite that takes over the choices of another, or more than
@@ -137,47 +143,50 @@ def tune(
         raise ValueError(
             f"Expected a suite with choices of its own, got {suite_name}; tune {suite.chosen_in}."
         )
-    firsts = {load_task(t).kind: t for t in reversed(suite.tasks)}
+    outlines = {name: outline_of(name) for name in suite.tasks}
+    firsts = {outline.task.kind: name for name, outline in reversed(outlines.items())}
     chosen_tasks = known("task", tasks, suite.tasks) if tasks else list(firsts.values())
     chosen_models = known("model", models, suite.spaces) if models else list(suite.spaces)
-    work = _trials(suite, chosen_tasks, chosen_models, trials)
+    work = [
+        trial
+        for name in chosen_tasks
+        for trial in _trials(suite, name, chosen_models, trials, choose_device(device))
+    ]
     results = run_local(
         run_trial,
         work,
-        workers=workers or cores(),
+        workers=min(workers or cores(), max(1, len(work))),
         timeout=suite.budget.timeout,
-        initializer=prepare_worker,
-        arguments=(1,),
+        threads=1,
     )
     done: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for count, (trial, result) in enumerate(results, 1):
         row = _lost(result) if isinstance(result, Lost) else result
-        done.setdefault((load_task(trial.task).kind, trial.model.name), []).append(row)
+        done.setdefault((trial.task.kind, trial.model.name), []).append(row)
         told = f"{row['value']} in {row['seconds']} s {row['reason']}"
-        print(f"[{count}/{len(work)}] {trial.task} {trial.model.name} {told}", flush=True)
+        print(f"[{count}/{len(work)}] {trial.task.name} {trial.model.name} {told}", flush=True)
     _write(suite, done, trials)
 
 
-def _lost(result: Lost[Trial]) -> dict[str, Any]:
+def _lost(result: Lost[Job]) -> dict[str, Any]:
     arguments = dict(result.work.model.arguments)
     return {"arguments": arguments, "value": None, "seconds": None, "reason": result.reason}
 
 
-def _trials(suite: Suite, tasks: list[str], models: list[str], trials: int) -> list[Trial]:
-    work = []
-    for task_name in tasks:
-        task = load_task(task_name)
-        for name in models:
-            spec = ModelSpec.of(name, suite.models[name])
-            cell = Cell(suite.name, task_name, spec, 0, "cpu", choices_path(suite.name).parent)
-            if admitted(cell, task):
-                continue
-            signature = inspect.signature(spec.load()).parameters
-            defaults = {k: p.default for k, p in signature.items()} | dict(spec.arguments)
-            for draw in draws(suite.spaces[name], trials, 0, defaults):
-                arguments = {**spec.arguments, **draw}
-                work.append(Trial(suite.name, task_name, ModelSpec(name, spec.target, arguments)))
-    return work
+def _trials(
+    suite: Suite, task_name: str, models: list[str], trials: int, device: str
+) -> Iterator[Job]:
+    """Yields the trials of a task: the draws of every model that it admits."""
+    outline, root = outline_of(task_name), choices_path(suite.name).parent
+    for name in models:
+        spec = ModelSpec.of(name, suite.models[name])
+        if refused(spec, outline.task):
+            continue
+        signature = inspect.signature(spec.load()).parameters
+        defaults = {k: p.default for k, p in signature.items()} | dict(spec.arguments)
+        for found in draws(suite.spaces[name], trials, 0, defaults):
+            drawn = ModelSpec(name, spec.target, {**spec.arguments, **found})
+            yield Job(suite, outline, drawn, TRIAL_SEED, device, root)
 
 
 def _write(suite: Suite, done: dict[tuple[str, str], list[dict[str, Any]]], trials: int) -> None:

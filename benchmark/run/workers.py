@@ -40,8 +40,7 @@ def run_local(
     *,
     workers: int,
     timeout: float,
-    initializer: Callable[..., None],
-    arguments: tuple[object, ...] = (),
+    threads: int,
 ) -> Iterator[tuple[Work, Done | Lost[Work]]]:
     """Yields each piece of work with its result as it is done, in the order of completion.
 
@@ -59,7 +58,7 @@ def run_local(
     # Spawned, not forked: a forked process cannot use CUDA, nor torch's threads safely.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(
-        max_workers=workers, initializer=initializer, initargs=list(arguments), context=context
+        max_workers=workers, initializer=prepare_worker, initargs=[threads], context=context
     )
     with pool:
         try:
@@ -122,3 +121,11 @@ def keep_freed_memory() -> None:
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
+
+
+def prepare_worker(threads: int) -> None:
+    """Sets up a worker."""
+    import torch
+
+    torch.set_num_threads(threads)
+    keep_freed_memory()

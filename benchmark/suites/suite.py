@@ -15,6 +15,9 @@ from typing import Any
 
 from ...metrics.estimate import EstimatedMetric
 from ..contract.model import Budget
+from ..contract.probe import DEFAULT_PROBES, Probe
+
+PACKAGE = __name__.split(".")[0]
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ class ModelSpec:
             classes = [n for n, c in vars(module).items() if inspect.isclass(c)]
             raise ValueError(f"Expected a class {name} in {where}, got {', '.join(classes)}.")
         return found
+
+    @property
+    def is_users(self) -> bool:
+        """Whether it is a model of the user's: it gets a process and rows of its own."""
+        return not self.target.startswith(f"{PACKAGE}.baselines.")
 
     def fingerprint(self) -> dict[str, Any]:
         """What a trained model depends on: class path, its source file's hash, arguments."""
@@ -98,6 +106,7 @@ class Suite:
         metrics: Function name of a metric to its class, or a `partial` of it.
         budget: What every model may spend.
         samples: Points that every model draws; fewer where test or unseen rows are fewer.
+        probes: What every trained model is asked.
         seeds: Seeds of training and sampling.
         spaces: Name of a model to its search space: argument to the values that it may take.
         chosen: Arguments chosen on val, by kind of task and model.
@@ -113,6 +122,7 @@ class Suite:
     metrics: Mapping[str, Callable[[], EstimatedMetric]]
     budget: Budget
     samples: int
+    probes: tuple[Probe, ...] = DEFAULT_PROBES
     seeds: tuple[int, ...] = (0,)
     spaces: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
     chosen: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -124,27 +134,3 @@ class Suite:
         spec = ModelSpec.of(model, self.models[model])
         chosen = self.chosen.get(kind, {}).get(model, {})
         return ModelSpec(model, spec.target, {**spec.arguments, **chosen})
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One piece of work: a model on a task with a seed.
-
-    Attributes:
-        suite: Name of the suite whose metrics and budget hold.
-        task: Name of the task.
-        model: The model.
-        seed: Seed of training and sampling.
-        device: "cpu" or "cuda".
-        root: The results folder.
-    """
-
-    suite: str
-    task: str
-    model: ModelSpec
-    seed: int
-    device: str
-    root: Path
-
-    def __str__(self) -> str:
-        return f"{self.task} / {self.model.name} / seed {self.seed}"

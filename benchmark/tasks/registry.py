@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
+from functools import lru_cache, partial
 
+from ..contract.task import Task
 from .densities.checkerboard import checkerboard
 from .densities.curves import circles, moons, pinwheel, rings, swiss_roll, two_spirals
 from .densities.highdim import gaussian, mixture, veegan_1200
@@ -15,6 +17,7 @@ from .discrete.debd import SETS, binary
 from .discrete.hmm import hmm
 from .discrete.sequences import jsb_chorales, tinyshakespeare
 from .images import binary_mnist
+from .images.by_name import folder_images, hub_images
 from .images.digits import digits
 from .images.faces import frey_faces, olivetti
 from .images.parquet_sets import celeba_64, cifar10, cifar10_20k, fashion_mnist, mnist
@@ -76,6 +79,40 @@ TASKS: dict[str, Callable[[], Outline]] = {
     "hypergrid-64x64": partial(hypergrid, 2, 64),
     "hypergrid-8x8x8x8": partial(hypergrid, 4, 8),
 }
+
+# Image sets that have an address in the place of a name.
+BY_ADDRESS: dict[str, Callable[[str], Task]] = {"hf": hub_images, "folder": folder_images}
+
+
+def outline_of(address: str) -> Outline:
+    """Returns the outline of a task, without its rows where it has a name.
+
+    Args:
+        address: A name of `TASKS`, `hf:owner/name` or `folder:path`. What the last two hold is
+            known only from reading them.
+
+    Raises:
+        MissingData: The files of an address are not there; the message says how to bring them.
+        ValueError: No task has that name (the message names the nearest), or its data are damaged.
+    """
+    kind, _, _ = address.partition(":")
+    if kind in BY_ADDRESS:
+        return replace(Outline.of(BY_ADDRESS[kind](address)), address=address)
+    return replace(TASKS[known_task(address)](), address=address)
+
+
+@lru_cache(maxsize=8)
+def load_task(address: str) -> Task:
+    """Returns a task with its rows, from memory if it was among the last eight loaded.
+
+    Args:
+        address: As in `outline_of`.
+
+    Raises:
+        MissingData: Its data are not in the data root; the message says how to bring them.
+        ValueError: No task has that name (the message names the nearest), or its data are damaged.
+    """
+    return outline_of(address).load()
 
 
 def known_task(name: str) -> str:

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ...benchmark.contract.record import read_records, read_tasks
-from ..tables.board import MOST_COLUMNS, Board, boards, leading
+from ...benchmark.contract.record import TaskRecord
+from ..tables.board import MOST_COLUMNS, Board, leading
 from ..tables.columns import Column, heading
 from ..tables.entry import Entry, printed
 
 _MARKS = {"=": "= ", "<=": "≤ ", "~": "~ "}
 
 
-def summary(root: Path) -> str:
-    """Returns the leading columns of every task under a results folder, as plain text."""
-    out = io.StringIO()
-    print_boards(root, Console(file=out, width=140, color_system=None))
-    return out.getvalue()
-
-
-def print_boards(root: Path, console: Console) -> None:
-    """Prints the leading columns of every task under a results folder, one table a task."""
-    primary = {name: task.primary for name, task in read_tasks(root).items()}
-    found = boards(read_records(root))
-    if not found:
-        console.print(f"No records under {root}.", markup=False)
+def print_boards(
+    boards: Mapping[str, Board], tasks: Mapping[str, TaskRecord], console: Console
+) -> None:
+    """Prints the leading columns of every task, one table per task."""
+    if not boards:
+        console.print("No records.")
     room = max(1, min(MOST_COLUMNS, (console.width - 34) // 21))
-    for name, board in found.items():
-        console.print(_table(board, leading(board, primary.get(name, ""))[:room]))
-    if found:
+    for name, board in boards.items():
+        primary = tasks[name].primary if name in tasks else ""
+        console.print(_table(board, leading(board, primary)[:room]))
+    if boards:
         console.print("* best or tied with it; = exact, ≤ upper bound, ~ estimate (not ranked).\n")
 
 

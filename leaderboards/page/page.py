@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from ...benchmark.contract.record import Record, TaskRecord
 from ..hardware import distinct, machines
-from ..tables.board import Board, boards, leading, place
+from ..tables.board import Board, leading, place
 from ..tables.columns import Column
 from ..tables.entry import printed
 from ..tables.rounding import Rounded
@@ -60,17 +60,23 @@ class Section:
     curves: tuple[Curve, ...]
 
 
-def render_page(records: Sequence[Record], tasks: dict[str, TaskRecord], root: Path) -> str:
+def render_page(
+    records: Sequence[Record],
+    tasks: Mapping[str, TaskRecord],
+    boards: Mapping[str, Board],
+    root: Path,
+) -> str:
     """Renders the page.
 
     Args:
         records: The newest record of every cell.
         tasks: Descriptions of tasks, by name.
+        boards: Their boards, by name of the task.
         root: Results folder; only files whose SHA-256 is the recorded one are shown.
     """
     sections = [
         _section(tasks.get(name) or _unknown(name, records), board, records, root)
-        for name, board in boards(records).items()
+        for name, board in boards.items()
     ]
     return (
         _templates()

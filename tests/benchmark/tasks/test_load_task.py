@@ -67,4 +67,4 @@ def test_a_task_is_loaded_once():
 
 def test_models_do_not_see_the_truth():
     seen = load_task("hypergrid-8x8").for_training()
-    assert set(vars(seen)) == {"domain", "train", "val", "log_reward"}
+    assert set(vars(seen)) == {"domain", "train", "val", "log_reward", "context"}

@@ -10,9 +10,11 @@ import pytest
 from dgmbench.benchmark.contract.record import read_records
 from dgmbench.leaderboards.exports import latex, markdown
 from dgmbench.leaderboards.exports.csv_tables import leaderboard_csv, records_csv
-from dgmbench.leaderboards.exports.terminal import summary
+from dgmbench.leaderboards.exports.terminal import print_boards
 from dgmbench.leaderboards.hardware import machines
+from dgmbench.leaderboards.report import Results
 from dgmbench.leaderboards.tables.board import boards
+from rich.console import Console
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,9 @@ def test_markdown_tables_are_rectangular_and_escaped(records):
 
 
 def test_summary_leads_with_the_primary_metric(results):
-    text = summary(results)
+    found, out = Results.read(results), io.StringIO()
+    print_boards(found.boards, found.tasks, Console(file=out, width=140, color_system=None))
+    text = out.getvalue()
     digits = text[text.index("digits") :].splitlines()[2]
     assert digits.split("  ")[0].strip() == "family"
     assert digits.index("Fréchet distance") < digits.index("MMD²")

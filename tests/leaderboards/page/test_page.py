@@ -19,10 +19,18 @@ from dgmbench.leaderboards.page import pictures, svg
 from dgmbench.leaderboards.page.attachments import Unshown, array, content
 from dgmbench.leaderboards.page.gallery import gallery_of
 from dgmbench.leaderboards.page.page import paper, render_page
-from dgmbench.leaderboards.report import write_report
+from dgmbench.leaderboards.report import Results, write_report
+from dgmbench.leaderboards.tables.board import boards
 from PIL import Image
 
 SCRIPT = Path(dgmbench.__file__).parent / "leaderboards/page/templates/report.js"
+
+
+def page_of(root):
+    found = Results.read(root)
+    return render_page(found.records, found.tasks, found.boards, root)
+
+
 VOID = {"meta", "link", "br", "img", "path", "circle"}
 
 
@@ -50,7 +58,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html(results):
-    return render_page(read_records(results), read_tasks(results), results)
+    return page_of(results)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +75,7 @@ def pixels(uri):
 
 def test_write_report_writes_five_files_whole(results, tmp_path):
     root = shutil.copytree(results, tmp_path / "copy")
-    written = write_report(root)
+    written = write_report(Results.read(root))
     names = ["records.csv", "leaderboard.md", "leaderboard.csv", "leaderboard.tex", "report.html"]
     assert [path.name for path in written] == names
     assert not list(root.glob(".*.tmp"))
@@ -75,7 +83,7 @@ def test_write_report_writes_five_files_whole(results, tmp_path):
 
 
 def test_an_empty_folder_makes_an_empty_report(tmp_path):
-    assert "no records" in write_report(tmp_path)[-1].read_text()
+    assert "no records" in write_report(Results.read(tmp_path))[-1].read_text()
 
 
 def test_page_loads_nothing_from_outside(html, outline):
@@ -114,7 +122,7 @@ def test_page_shows_every_status_with_its_reason(html, results):
 
 
 def test_page_of_several_seeds_says_so(seeded_results):
-    text = render_page(read_records(seeded_results), read_tasks(seeded_results), seeded_results)
+    text = page_of(seeded_results)
     assert "3 seeds: the mean over seeds" in text
 
 
@@ -136,7 +144,7 @@ def test_altered_and_missing_files_are_not_shown(results, tmp_path):
     assert trouble.pop(altered.model) == "altered"
     assert trouble.pop(missing.model) == "missing"
     assert not any(trouble.values())
-    text = render_page(read_records(root), read_tasks(root), root)
+    text = page_of(root)
     assert ">altered<" in text
     assert ">missing<" in text
 
@@ -267,7 +275,7 @@ def test_models_name_each_claim_and_the_tasks_of_each_argument(results):
     records = [r for r in read_records(results) if r.model == "nsf" and r.task != "words"]
     change = {"likelihood": "lower bound", "arguments": {"hidden": [9]}}
     records[0] = records[0].model_copy(update=change)  # digits
-    text = render_page(records, {}, results)
+    text = render_page(records, {}, boards(records), results)
     assert "<td>lower bound, exact</td>" in text
     assert '<code>hidden=[9]</code> <span class="soft small">digits</span>' in text
     assert '<span class="soft small">hypergrid-8x8, ring-8</span>' in text

@@ -1,0 +1,137 @@
+"""What a model answered to its probes, scored into one record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...metrics.features import FeatureCache
+from ..contract.evidence import Evidence
+from ..contract.model import Likelihood
+from ..contract.probe import Probe
+from ..contract.record import Record, Score
+from ..contract.task import Task
+from .copies import copy_flags
+from .inputs import Inputs
+from .recording import SAMPLING_COSTS, TRAINING_COSTS, costs, encoded, finish, shown
+from .scoring import scores
+from .task_files import keep_description
+
+if TYPE_CHECKING:
+    from .job import Job
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to one probe.
+
+    Attributes:
+        probe: The question.
+        evidence: The tensors.
+        likelihood: What the model's log-probabilities claim.
+        estimator: How they are computed.
+        paper: What the model cites.
+        cost: What the answer cost, by name.
+    """
+
+    probe: Probe
+    evidence: Evidence
+    likelihood: Likelihood = Likelihood.NONE
+    estimator: str = ""
+    paper: str = ""
+    cost: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, probe: Probe, folder: Path) -> Answer:
+        """Reads an answer from the folder of its stage."""
+        claim = json.loads((folder / "claim.json").read_text())
+        return cls(
+            probe,
+            Evidence.load(folder / "evidence.safetensors"),
+            Likelihood(claim["likelihood"]),
+            claim["estimator"],
+            claim["paper"],
+            json.loads((folder / "cost.json").read_text()),
+        )
+
+
+def score_answers(
+    job: Job,
+    task: Task,
+    answers: Sequence[Answer],
+    trained: dict[str, Any] | None = None,
+    curve: str = "[]",
+) -> Record:
+    """Scores answers and writes the record of their job.
+
+    Args:
+        job: The job.
+        task: Its task with the rows.
+        answers: The answers, that to the default probe of a kind among them.
+        trained: What training cost, by name; None where nothing was trained here.
+        curve: The training curve, as JSON.
+    """
+    cache = FeatureCache(job.root / "features")
+    found: list[Score] = []
+    for answer in answers:
+        inputs = Inputs(
+            task, answer.probe, answer.evidence, answer.likelihood, answer.estimator, cache,
+            job.device,
+        )  # fmt: skip
+        found += scores(job.suite, inputs)
+    spent = [
+        score
+        for answer in answers
+        if answer.evidence.samples is not None
+        for score in costs(answer.cost, SAMPLING_COSTS, job.device, answer.probe.label)
+    ]
+    spent = [*costs(trained or {}, TRAINING_COSTS, job.device), *spent]
+    keep_description(task, job.root)
+    claim = _claim(answers)
+    return finish(
+        job,
+        "ok",
+        scores=(*found, *(spent if trained is not None else map(_not_given, spent))),
+        likelihood=claim.likelihood.value,
+        paper=claim.paper,
+        flags=_flags(answers, task),
+        log_prob={
+            a.probe.name: encoded(a.evidence.log_prob)
+            for a in answers
+            if a.evidence.log_prob is not None
+        },
+        rows=task.checksum,
+        files=shown(job.root, job.keys["score"], task, _joined(answers), curve),
+    )
+
+
+def _not_given(cost: Score) -> Score:
+    return cost if cost.value is not None else cost.model_copy(update={"reason": "not given"})
+
+
+def _claim(answers: Sequence[Answer]) -> Answer:
+    """The answer that says what the model claims: one on likelihoods, where there is one."""
+    return next((a for a in answers if a.probe.kind == "likelihood"), answers[0])
+
+
+def _flags(answers: Iterable[Answer], task: Task) -> tuple[str, ...]:
+    found = [
+        flag
+        for a in answers
+        if a.evidence.samples is not None
+        for flag in copy_flags(a.evidence.samples, task)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _joined(answers: Iterable[Answer]) -> Evidence:
+    """The tensors of the default probes, which a page shows."""
+    found: dict[str, Any] = {}
+    for answer in answers:
+        if not answer.probe.label:
+            named = {f.name: getattr(answer.evidence, f.name) for f in fields(Evidence)}
+            found |= {k: v for k, v in named.items() if v is not None}
+    return Evidence(**found)

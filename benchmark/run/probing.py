@@ -1,0 +1,213 @@
+"""The stage "probe": from a trained model to the tensors that it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..contract.evidence import Evidence
+from ..contract.model import Diverged, GenerativeModel, Likelihood
+from ..contract.probe import Probe
+from ..contract.task import Task
+from .cost import counted_rows, synchronise
+from .seeding import all_seeded, derived_seed
+from .subset import fixed_subset
+
+if TYPE_CHECKING:
+    from .job import Job
+    from .store import Store
+
+# Numbers of one chunk of samples, at least so many rows; a chunk bounds the memory of a sampler.
+CHUNK_NUMBERS, CHUNK_ROWS = 2**19, 256
+LIKELIHOOD_ROWS = 1024
+WARM_UP_ROWS = 32
+CLAIMS = (Likelihood.EXACT, Likelihood.LOWER_BOUND, Likelihood.ESTIMATE)
+
+
+def probe(job: Job, question: Probe, model: GenerativeModel, task: Task, store: Store) -> None:
+    """Asks a trained model and writes its evidence, with what the answer cost.
+
+    Args:
+        job: The job.
+        question: The probe.
+        model: The trained model.
+        task: The task with its rows.
+        store: Where the stages are.
+
+    Raises:
+        Diverged: A sample is NaN or infinite.
+        ValueError: What the model returned is not of its domain, or belies its claim.
+    """
+    with torch.no_grad():
+        if question.kind == "samples":
+            evidence, cost = _samples(job, question, model, task)
+        else:
+            with _axis(job, "likelihood"):
+                evidence, cost = likelihoods(question, model, task), {}
+    claim = {
+        "likelihood": claim_of(model, evidence, question).value,
+        "paper": model.paper,
+        "estimator": _estimator(model, question),
+    }
+    with store.writing("probe", job.keys[question.name]) as folder:
+        evidence.save(folder / "evidence.safetensors")
+        (folder / "cost.json").write_text(json.dumps(cost))
+        (folder / "claim.json").write_text(json.dumps(claim))
+
+
+def claim_of(model: GenerativeModel, evidence: Evidence, question: Probe) -> Likelihood:
+    """Returns the model's claim; "none" where its `log_prob` turned out not to be implemented."""
+    claims = model.likelihood in CLAIMS
+    if question.kind == "likelihood" and claims and evidence.log_prob is None:
+        return Likelihood.NONE
+    return model.likelihood
+
+
+def _estimator(model: GenerativeModel, question: Probe) -> str:
+    told = getattr(model, "estimator", None)
+    return told(question.draws) if callable(told) else ""
+
+
+@contextmanager
+def _axis(job: Job, axis: Any) -> Iterator[None]:
+    with all_seeded(derived_seed(job.seed, axis, job.task.name, job.model.target)):
+        yield
+
+
+def _samples(
+    job: Job, question: Probe, model: GenerativeModel, task: Task
+) -> tuple[Evidence, dict[str, Any]]:
+    n = job.samples(question)
+    context = contexts(task, question, n)
+    with _axis(job, "warm-up"):  # the first call pays for memory and kernels
+        flops = _flops_per_sample(model, question, context, min(n, WARM_UP_ROWS))
+    with _axis(job, "sampling"), counted_rows(model) as rows:
+        synchronise(job.device)
+        start = time.perf_counter()
+        samples = draw(model, question, n, context, task)
+        synchronise(job.device)
+        seconds = time.perf_counter() - start
+    cost = {
+        "samples_per_second": n / seconds,
+        "nfe": rows[0] / n if rows else None,
+        "flops_per_sample": flops,
+    }
+    own = None
+    if model.likelihood is Likelihood.EXACT:
+        with _axis(job, "likelihood"):
+            own = log_probs(model, samples, context, None)
+    return Evidence(samples=samples, context=context, log_prob_samples=own), cost
+
+
+def contexts(task: Task, question: Probe, n: int) -> Tensor | None:
+    """Returns the contexts of the reference rows, for n samples to be conditioned on alike."""
+    given = task.context.get(question.split)
+    if given is None:
+        return None
+    return given[fixed_subset(len(given), n)]
+
+
+def draw(
+    model: GenerativeModel, question: Probe, n: int, context: Tensor | None, task: Task
+) -> Tensor:
+    """Returns n checked samples on the CPU, drawn in chunks that bound the memory.
+
+    Raises:
+        Diverged: A sample is NaN or infinite.
+        ValueError: Not n samples, or not of the domain.
+    """
+    rows = n  # a control shows rows without replacement, which chunks would repeat
+    if getattr(model, "learns_from", "samples") != "task":
+        rows = max(CHUNK_ROWS, CHUNK_NUMBERS // task.domain.dim)
+    parts = []
+    for first in range(0, n, rows):
+        size = min(rows, n - first)
+        given = {"sampler": question.sampler, "steps": question.steps}
+        if context is not None:
+            given["context"] = context[first : first + size]  # type: ignore[assignment]
+        drawn = model.sample(size, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+        parts.append(_checked(drawn, size, task).cpu())
+    return torch.cat(parts)
+
+
+def _checked(samples: Tensor, n: int, task: Task) -> Tensor:
+    if len(samples) != n:
+        raise ValueError(f"Expected {n} samples from the model, got {len(samples)}.")
+    if samples.is_floating_point() and not bool(samples.isfinite().all()):
+        bad = int((~samples.flatten(1).isfinite()).any(1).sum())
+        raise Diverged(f"{bad} of {n} samples are NaN or infinite")
+    return task.domain.check("samples", samples)
+
+
+def _flops_per_sample(
+    model: GenerativeModel, question: Probe, context: Tensor | None, n: int
+) -> float | None:
+    """Floating-point operations of one sample, as torch counts them; None where it cannot."""
+    given: dict[str, Any] = {"sampler": question.sampler, "steps": question.steps}
+    given["context"] = None if context is None else context[:n]
+    given = {k: v for k, v in given.items() if v is not None}
+    with FlopCounterMode(display=False) as counter:
+        model.sample(n, **given)
+    return counter.get_total_flops() / n or None
+
+
+def likelihoods(question: Probe, model: GenerativeModel, task: Task) -> Evidence:
+    """Returns what a model says of the test rows, of all states of a small domain, of log Z.
+
+    Raises:
+        ValueError: A log-probability is NaN or of the wrong shape, or an exact law does not sum
+            to 1.
+    """
+    log_prob = law = None
+    if model.likelihood in CLAIMS and task.test is not None:
+        try:
+            context = task.context.get("test")
+            log_prob = log_probs(model, task.test, context, question.draws)
+        except NotImplementedError:
+            pass  # it has no likelihood after all
+    if model.likelihood is Likelihood.EXACT and task.domain.is_enumerable and not task.conditional:
+        law = log_probs(model, task.domain.states(), None, None).exp()
+        if not math.isclose(float(law.sum()), 1.0, abs_tol=1e-3):
+            raise ValueError(
+                f"Expected an exact likelihood to sum to 1 over the {len(law)} states, "
+                f"got {float(law.sum()):.4f}."
+            )
+    log_z = model.log_z()
+    return Evidence(
+        log_prob=log_prob, law=law, log_z=None if log_z is None else torch.tensor(float(log_z))
+    )
+
+
+def log_probs(
+    model: GenerativeModel, x: Tensor, context: Tensor | None, draws: int | None
+) -> Tensor:
+    """Returns float64 log-probabilities on the CPU, shape `(B,)`, in chunks.
+
+    Raises:
+        ValueError: NaN, or another shape.
+    """
+    device = getattr(model, "device", torch.device("cpu"))
+    parts = []
+    for first in range(0, len(x), LIKELIHOOD_ROWS):
+        part = slice(first, first + LIKELIHOOD_ROWS)
+        given: dict[str, Any] = {} if draws is None else {"draws": draws}
+        if context is not None:
+            given["context"] = context[part].to(device)
+        # A copy: what a model does to its rows must not reach those of the task.
+        rows = x[part].clone().to(device)
+        parts.append(model.log_prob(rows, **given).detach().cpu().double())
+    log_prob = torch.cat(parts)
+    if log_prob.shape != (len(x),):
+        raise ValueError(f"Expected log_prob of shape ({len(x)},), got {tuple(log_prob.shape)}.")
+    bad = int(log_prob.isnan().sum())
+    if bad:
+        raise ValueError(f"Expected log_prob without NaN, got {bad} of {len(x)} rows.")
+    return log_prob

@@ -1,0 +1,17 @@
+"""Fixed random subsets of rows: the same for every model, never the first of a file."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def fixed_subset(total: int, n: int) -> Tensor:
+    """Returns min(n, total) of the indices 0..total-1, chosen with a fixed seed, int64.
+
+    Where all are wanted they come in their own order. A file is often sorted by writer, class or
+    difficulty, so that its first rows are not like the rest (MNIST's test file is such a one).
+    """
+    if n >= total:
+        return torch.arange(total)
+    return torch.randperm(total, generator=torch.Generator().manual_seed(0))[:n]

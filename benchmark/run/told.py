@@ -1,0 +1,27 @@
+"""What an error says, in one short sentence that any table and file can hold."""
+
+from __future__ import annotations
+
+MOST = 500
+
+
+def told(error: BaseException, most: int = MOST) -> str:
+    """Returns the type of an error and the beginning of what it says, on one line.
+
+    Args:
+        error: Any error, also one that fails to say what it is.
+        most: Characters at most.
+    """
+    try:
+        said = str(error)
+    except BaseException:  # a user's class may raise here, too
+        said = ""
+    kind = type(error).__name__
+    return clipped(f"{kind}: {said}" if said else kind, most)
+
+
+def clipped(text: str, most: int = MOST) -> str:
+    """Returns the text on one line, printable and in UTF-8, of `most` characters at most."""
+    head = text[: 4 * most].encode("utf-8", "replace").decode()
+    line = " ".join("".join(c if c.isprintable() else " " for c in head).split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"

@@ -1,0 +1,106 @@
+"""The stage "train": from a job to a trained model, its weights, its costs and its curve."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..contract.model import GenerativeModel
+from .cost import PeakMemory, synchronise
+from .seeding import all_seeded, derived_seed
+from .user_model import build
+
+if TYPE_CHECKING:
+    from .job import Job
+    from .store import Store
+
+
+def train(job: Job, task: Any, store: Store) -> GenerativeModel:
+    """Trains the job's model and writes weights, costs and curve.
+
+    Args:
+        job: The job.
+        task: What the model may see: a `TrainingTask`; for a control the whole task.
+        store: Where the stages are.
+
+    Raises:
+        Diverged: The loss became NaN or infinite.
+    """
+    # Initialisation is part of training: the seed holds for both.
+    with all_seeded(derived_seed(job.seed, "training", job.task.name, job.model.target)):
+        model = made(job)
+        memory, start = PeakMemory(job.device), time.perf_counter()
+        model.fit(task, job.budget)
+        synchronise(job.device)
+        seconds, peak = time.perf_counter() - start, memory.read()
+    with store.writing("train", job.keys["train"]) as folder:
+        state = _state(model)
+        if state is not None:
+            save_file(state, folder / "weights.safetensors")
+        curve = [list(row) for row in getattr(model, "curve", [])]
+        (folder / "curve.json").write_text(json.dumps(curve))
+        cost = _cost(model, job, seconds, peak)
+        (folder / "cost.json").write_text(json.dumps(cost))
+    return model
+
+
+def restored(job: Job, store: Store) -> GenerativeModel | None:
+    """Returns the model as it was trained before, or None where it must be trained again.
+
+    That is where it was not trained, left no weights, or does not take them back.
+    """
+    folder = store.open("train", job.keys["train"])
+    if folder is None or not (folder / "weights.safetensors").exists():
+        return None
+    if getattr(job.model.load(), "learns_from", "samples") == "task":
+        return None  # controls hold samplers and densities, which are no weights
+    with all_seeded(derived_seed(job.seed, "training", job.task.name, job.model.target)):
+        model = made(job)
+    try:
+        state = load_file(folder / "weights.safetensors", device=job.device)
+        model.load_state_dict(state)  # type: ignore[attr-defined]
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError):
+        return None
+    if isinstance(model, torch.nn.Module):
+        model.eval()
+    return model
+
+
+def made(job: Job) -> GenerativeModel:
+    """Returns the model as it is before training, on the job's device."""
+    model = build(job.model.load(), job.task.domain, dict(job.model.arguments))
+    if callable(getattr(model, "to", None)):
+        model.to(job.device)  # type: ignore[attr-defined]
+    return model
+
+
+def _state(model: Any) -> dict[str, Tensor] | None:
+    state = model.state_dict() if callable(getattr(model, "state_dict", None)) else None
+    if state is None:
+        return None
+    # safetensors takes neither views nor tensors that share memory.
+    return {k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in state.items()}
+
+
+def _cost(model: GenerativeModel, job: Job, seconds: float, memory: int) -> dict[str, Any]:
+    made_examples = getattr(model, "examples", None)
+    return {
+        "parameters": _count(model),
+        "training_seconds": seconds,
+        "training_examples": made_examples,
+        "peak_memory": memory,
+    }
+
+
+def _count(model: Any) -> int | None:
+    """Trainable parameters; the numbers that are kept where none is trained by gradient."""
+    parameters = getattr(model, "parameters", None)
+    trained = sum(p.numel() for p in parameters()) if callable(parameters) else 0
+    state = _state(model)
+    kept = None if state is None else sum(v.numel() for v in state.values())
+    return trained or kept
