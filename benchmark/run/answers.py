@@ -109,7 +109,8 @@ def score_answers(
 
 
 def _not_given(cost: Score) -> Score:
-    return cost if cost.value is not None else cost.model_copy(update={"reason": "not given"})
+    why = "only samples were given"
+    return cost if cost.value is not None else cost.model_copy(update={"reason": why})
 
 
 def _claim(answers: Sequence[Answer]) -> Answer:

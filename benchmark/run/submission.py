@@ -156,4 +156,8 @@ def score_samples(x: Tensor, name: str, outline: Outline, suite: Suite, root: Pa
     chosen = x[fixed_subset(len(x), n)].contiguous()
     digest = hashlib.sha256(chosen.numpy().tobytes()).hexdigest()
     job = replace(job, keys={"samples": digest, "score": score_key(job, digest)})
-    return score_answers(job, outline.load(), [Answer(question, Evidence(samples=chosen))])
+    answers = [
+        Answer(question, Evidence(samples=chosen)),
+        Answer(Probe("likelihood"), Evidence()),  # so that likelihoods say why they are empty
+    ]
+    return score_answers(job, outline.load(), answers)

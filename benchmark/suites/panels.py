@@ -18,7 +18,7 @@ from ...metrics.estimate import EstimatedMetric
 Panel = Mapping[str, Callable[[], EstimatedMetric]]
 
 # Who learns from samples: everybody but the GFlowNets.
-SAMPLE_MODELS = {name: cls for name, cls in MODELS.items() if cls.learns_from == "samples"}
+SAMPLE_MODELS = {name: cls for name, cls in MODELS.items() if cls.learns_from != "reward"}
 
 # At 500 pixels and more each with the smallest arguments that still say something: what a
 # multilayer perceptron pays for a mixture a pixel, a spline a pixel or a covariance of all pixels.

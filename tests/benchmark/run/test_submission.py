@@ -7,7 +7,7 @@ from dgmbench.benchmark.contract.record import read_records
 from dgmbench.benchmark.contract.task import Domain
 from dgmbench.benchmark.run.submission import read_samples, score_samples
 from dgmbench.benchmark.suites import load_suite
-from dgmbench.benchmark.tasks import load_task
+from dgmbench.benchmark.tasks import load_task, outline_of
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -78,7 +78,7 @@ def test_pickled_objects_are_refused_and_never_run(tmp_path):
 def test_draws_of_the_truth_score_as_the_truth(tmp_path):
     task, suite = load_task("ring-8"), load_suite("quick")
     torch.manual_seed(3)
-    record = score_samples(task.draw(3000), "mine", task, suite, tmp_path)
+    record = score_samples(task.draw(3000), "mine", outline_of("ring-8"), suite, tmp_path)
     scores = {s.metric: s for s in record.scores}
     assert abs(scores["mmd"].value) < 4 * scores["mmd"].stderr
     assert scores["modes_captured"].value == 8
@@ -89,7 +89,7 @@ def test_draws_of_the_truth_score_as_the_truth(tmp_path):
 
 
 def test_too_few_samples_and_a_taken_name_are_refused(tmp_path):
-    task, suite = load_task("ring-8"), load_suite("quick")
+    task, suite = outline_of("ring-8"), load_suite("quick")
     with pytest.raises(ValueError, match="at least 2048 samples for ring-8"):
         score_samples(torch.zeros(10, 2), "mine", task, suite, tmp_path)
     with pytest.raises(ValueError, match="got vae"):

@@ -1,13 +1,15 @@
 """Fair play: as many trials for everybody, judged on val, test never touched."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from dgmbench.benchmark.contract.model import Budget
 from dgmbench.benchmark.run import tuning
+from dgmbench.benchmark.run.job import Job
 from dgmbench.benchmark.suites import SUITES
 from dgmbench.benchmark.suites.suite import ModelSpec
-from dgmbench.benchmark.tasks import load_task
+from dgmbench.benchmark.tasks import Outline, load_task, outline_of
 
 SPACE = {"a": (1, 2, 3), "b": ("x", "y")}
 
@@ -40,22 +42,29 @@ def test_every_space_names_arguments_of_its_model():
             assert set(space) <= set(wanted), name
 
 
-def test_a_trial_does_not_touch_test(monkeypatch):
+def trial(spec, outline=None, **budget):
+    suite = replace(SUITES["quick"], budget=Budget(**budget))
+    return Job(suite, outline or outline_of("ring-8"), spec, 0, "cpu", Path())
+
+
+def test_a_trial_does_not_touch_test():
     task = replace(load_task("ring-8"), test=None, holdout=None, draw=None, log_density=None)
-    suite = replace(SUITES["quick"], budget=Budget(steps=20, batch_size=64))
-    monkeypatch.setattr(tuning, "load_task", lambda name: task)
-    monkeypatch.setattr(tuning, "load_suite", lambda name: suite)
-    spec = ModelSpec.of("gmm", suite.models["gmm"])
-    result = tuning.run_trial(tuning.Trial("quick", "ring-8", spec))
+    outline = Outline.of(task)
+    spec = ModelSpec.of("gmm", SUITES["quick"].models["gmm"])
+    result = tuning.run_trial(trial(spec, outline, steps=20, batch_size=64))
     assert result["reason"] == ""
     assert result["value"] < 0.05
 
 
-def test_a_bad_draw_is_kept_with_its_reason(monkeypatch):
+def test_a_trial_sees_val_in_the_place_of_test():
+    task = load_task("ring-8")
+    seen = tuning.on_val(task)
+    assert seen.test is task.val and seen.holdout is None
+
+
+def test_a_bad_draw_is_kept_with_its_reason():
     spec = ModelSpec("nsf", ModelSpec.of("nsf", SUITES["quick"].models["nsf"]).target, {"bins": 0})
-    suite = replace(SUITES["quick"], budget=Budget(steps=2, batch_size=64))
-    monkeypatch.setattr(tuning, "load_suite", lambda name: suite)
-    result = tuning.run_trial(tuning.Trial("quick", "ring-8", spec))
+    result = tuning.run_trial(trial(spec, steps=2, batch_size=64))
     assert result["value"] is None
     assert result["reason"]
 
