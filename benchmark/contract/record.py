@@ -5,6 +5,7 @@ Nothing here imports torch, so that reports render without it.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import re
@@ -13,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Status = Literal[
@@ -172,6 +175,22 @@ class Record(_Frozen):
     def settled(self) -> bool:
         """Whether the cell need not be run again while its keys are the same."""
         return self.status in SETTLED
+
+    def row_log_probs(self, probe: str = "likelihood") -> NDArray[np.float32]:
+        """Returns what `log_prob` keeps of a probe, in nats, shape `(min(M, 2048),)`.
+
+        Two records of one task with the same `rows` keep the same test rows, in the same order:
+        their models are compared row by row.
+
+        Raises:
+            ValueError: The record keeps none for that probe.
+        """
+        if probe not in self.log_prob:
+            kept = ", ".join(self.log_prob) or "none"
+            raise ValueError(
+                f"Expected log p of the test rows for {probe!r}, got that of: {kept}."
+            )
+        return np.frombuffer(base64.b64decode(self.log_prob[probe]), "<f4").astype(np.float32)
 
 
 class TaskRecord(_Frozen):
