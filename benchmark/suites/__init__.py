@@ -10,6 +10,7 @@ from typing import Any
 
 from ..names import known
 from .binary import BINARY
+from .canary import CANARY
 from .highdim import HIGHDIM
 from .images import IMAGES
 from .mnist import MNIST
@@ -21,7 +22,7 @@ from .toy2d import TOY2D
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
-    for suite in (QUICK, TOY2D, HIGHDIM, TABULAR, BINARY, SEQUENCES, MNIST, IMAGES)
+    for suite in (QUICK, TOY2D, HIGHDIM, TABULAR, BINARY, SEQUENCES, MNIST, IMAGES, CANARY)
 }
 
 
