@@ -35,7 +35,12 @@ CANARY = Suite(
     summary="One cheap cell per family: two minutes on 2 cores. It guards the code and ranks nobody.",
     tasks=("ring-8", "hypergrid-8x8"),
     models={name: MODELS[name] for name in NAMES},
-    metrics={**DISTANCE, **LIKELIHOOD, "l1_distance": metrics.L1Distance},
+    metrics={
+        **DISTANCE,
+        **LIKELIHOOD,
+        "l1_distance": metrics.L1Distance,
+        "empirical_total_variation": metrics.EmpiricalTotalVariation,
+    },
     budget=Budget(steps=150, batch_size=128, timeout=120.0),
     samples=1024,
     chosen_in="quick",
