@@ -40,6 +40,12 @@ class Probe:
         return {k: v for k, v in asdict(self).items() if k not in ("split", "models", "metrics")}
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The fields that are not as in the default probe of its kind."""
+        default = asdict(Probe(self.kind))
+        return {k: v for k, v in asdict(self).items() if v != default[k]}
+
+    @property
     def label(self) -> str:
         """What sets the probe apart from the default one of its kind, in words; empty for that."""
         parts = [

@@ -58,8 +58,9 @@ class Score(_Frozen):
         unit: "nats", "bits/dim", "" for a pure number, ...
         direction: "lower" or "higher" is better; "" where neither is.
         mark: "=", "<=" or "~" before a likelihood's number, else "".
-        probe: How the model was asked, in short, where that sets the number apart from others of
-            the metric: "exact", "IWAE-64", "ddim, 5 steps".
+        probe: Name of the probe whose answer it rests on, a key of `Record.probes`; empty where it
+            rests on none.
+        estimator: How a likelihood is computed ("exact", "IWAE-64"); empty on other numbers.
         protocol: Everything that must be equal for two numbers to share a column.
         note: What a reader must know of this number.
         reason: Why the cell is empty.
@@ -74,6 +75,7 @@ class Score(_Frozen):
     direction: Literal["lower", "higher", ""] = ""
     mark: str = ""
     probe: str = ""
+    estimator: str = ""
     protocol: str = ""
     note: str = ""
     reason: str = ""
@@ -129,6 +131,8 @@ class Record(_Frozen):
         learns_from: "samples" or "reward".
         keys: Content keys of the stages: "train", one for each probe, "score".
         budget: What it was allowed: "steps" and "batch_size".
+        probes: What it was asked, by the probe's name: the fields of its `Probe` that are not as
+            in the default one of its kind.
         rows: SHA-256 of the rows of the task.
         status: "ok", or what befell the cell.
         phase: The stage in which it befell; empty when ok.
@@ -155,6 +159,7 @@ class Record(_Frozen):
     learns_from: str = "samples"
     keys: dict[str, str] = Field(default_factory=dict)
     budget: dict[str, int] = Field(default_factory=dict)
+    probes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     rows: str = ""
     status: Status = "ok"
     phase: Phase = ""

@@ -86,7 +86,7 @@ def score_answers(
         score
         for answer in answers
         if answer.evidence.samples is not None
-        for score in costs(answer.cost, SAMPLING_COSTS, job.device, answer.probe.label)
+        for score in costs(answer.cost, SAMPLING_COSTS, job.device, answer.probe)
     ]
     spent = [*costs(trained or {}, TRAINING_COSTS, job.device), *spent]
     keep_description(task, job.root)
@@ -104,6 +104,7 @@ def score_answers(
             if a.evidence.log_prob is not None
         },
         rows=task.checksum,
+        probes={a.probe.name: a.probe.settings for a in answers},
         files=shown(job.root, job.keys["score"], task, _joined(answers), curve),
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..contract.evidence import Evidence
+from ..contract.probe import Probe
 from ..contract.record import File, Phase, Record, Score, Status, write_record
 from ..contract.task import Task
 from .inputs import log_prob_rows
@@ -49,7 +50,7 @@ def costs(
     found: dict[str, Any],
     kinds: Iterable[tuple[str, str, str, str]],
     device: str,
-    probe: str = "",
+    probe: Probe | None = None,
 ) -> list[Score]:
     """Returns costs as scores; a cost that is not known says why.
 
@@ -57,7 +58,7 @@ def costs(
         found: Cost by name; None or absent where it is not known.
         kinds: Name, unit, better direction, and the reason where there is none.
         device: "cpu" or "cuda".
-        probe: Label of the probe that they are the costs of.
+        probe: The probe that they are the costs of, if it is one's.
     """
     return [
         Score(
@@ -65,8 +66,8 @@ def costs(
             value=found.get(name),
             unit=unit,
             direction=direction,  # type: ignore[arg-type]
-            probe=probe,
-            protocol="; ".join(filter(None, (_protocol(name, device), probe))),
+            probe=probe.name if probe else "",
+            protocol="; ".join(filter(None, (_protocol(name, device), probe and probe.label))),
             reason=(found.get(f"{name}_reason") or reason) if found.get(name) is None else "",
         )
         for name, unit, direction, reason in kinds

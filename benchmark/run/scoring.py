@@ -98,14 +98,10 @@ def _blank(
         unit=_of(metric, "unit", output),
         direction={True: "higher", False: "lower"}.get(better, ""),  # type: ignore[arg-type]
         mark=inputs.likelihood.mark if claimed else "",
-        probe=probe_label(inputs, claimed),
+        probe=inputs.probe.name,
+        estimator=inputs.estimator if claimed else "",
         protocol=protocol(factory, inputs),
     )
-
-
-def probe_label(inputs: Inputs, claimed: bool) -> str:
-    """How the model was asked, in short: the estimator of a likelihood, else the sampler."""
-    return inputs.estimator if claimed else inputs.probe.label
 
 
 def _empty(blank: Score, reason: str) -> Score:
@@ -136,8 +132,7 @@ def protocol(factory: Factory, inputs: Inputs) -> str:
     task, needs = inputs.task, set(arguments_of(factory))
     claimed = bool(CLAIMED & needs)
     parts = [metric_protocol(factory), f"{task.name} v{task.version}"]
-    if label := probe_label(inputs, claimed):
-        parts.append(label)
+    parts += _asked(inputs, claimed)
     if needs & {"samples", "labels", "states", "log_prob_samples"}:
         parts.append(f"{inputs.n} samples")
     if "reference" in needs:
@@ -149,6 +144,15 @@ def protocol(factory: Factory, inputs: Inputs) -> str:
     if "log_prob" in needs and task.test is not None:
         parts.append(f"{len(task.test)} test rows")
     return "; ".join(parts)
+
+
+def _asked(inputs: Inputs, claimed: bool) -> list[str]:
+    """How a number's likelihood is computed and its samples are drawn, where it has a say."""
+    probe = inputs.probe
+    estimator = inputs.estimator or (f"{probe.draws} draws" if probe.draws else "")
+    found = [estimator if claimed else "", probe.sampler or ""]
+    found.append(f"{probe.steps} steps" if probe.steps else "")
+    return [part for part in found if part]
 
 
 def _reference(inputs: Inputs) -> str:

@@ -69,14 +69,25 @@ def by_probe(record, metric):
 def test_one_model_is_asked_for_several_numbers_of_steps(record):
     assert record.status == "ok", record.reason
     found = by_probe(record, "mmd")
-    assert list(found) == ["", "walk, 1 step", "walk, 5 steps", "walk, 25 steps"]
-    assert found["walk, 1 step"].value > found["walk, 5 steps"].value > 0
-    assert found["walk, 25 steps"].value < found["walk, 1 step"].value / 10
+    assert list(found) == [
+        "samples",
+        *(f"samples: walk, {k}" for k in ("1 step", "5 steps", "25 steps")),
+    ]
+    one, five, many = (found[name].value for name in list(found)[1:])
+    assert one > five > 0
+    assert many < one / 10
 
 
 def test_every_answer_has_its_own_number_of_evaluations(record):
     found = {probe: score.value for probe, score in by_probe(record, "nfe").items()}
-    assert found == {"": 10, "walk, 1 step": 1, "walk, 5 steps": 5, "walk, 25 steps": 25}
+    assert list(found.values()) == [10, 1, 5, 25]
+    assert found["samples: walk, 25 steps"] == 25
+
+
+def test_a_record_says_what_was_asked(record):
+    assert record.probes["samples"] == {}
+    assert record.probes["samples: walk, 5 steps"]["steps"] == 5
+    assert {s.probe for s in record.scores} <= {*record.probes, ""}
 
 
 def test_no_two_questions_share_a_column(record):
@@ -85,7 +96,7 @@ def test_no_two_questions_share_a_column(record):
 
 
 def test_a_metric_reads_only_the_probes_that_name_it(record):
-    assert list(by_probe(record, "energy_distance")) == [""]
+    assert list(by_probe(record, "energy_distance")) == ["samples"]
 
 
 def test_every_question_has_its_own_key(record):
@@ -124,7 +135,7 @@ def test_an_argument_of_answers_alone_asks_again_and_does_not_train_again(tmp_pa
     second = run_job(job(ring(), asked, tmp_path, rate=0.9))
     assert first.keys["train"] == second.keys["train"]
     assert first.keys["samples"] != second.keys["samples"]
-    assert by_probe(first, "mmd")[""].value != by_probe(second, "mmd")[""].value
+    assert by_probe(first, "mmd")["samples"].value != by_probe(second, "mmd")["samples"].value
 
 
 def test_samples_can_be_compared_with_more_of_train_than_there_are_test_rows(tmp_path):
@@ -135,11 +146,11 @@ def test_samples_can_be_compared_with_more_of_train_than_there_are_test_rows(tmp
         job(task, suite(Probe(), many, frechet_distance=metrics.FrechetDistance), tmp_path)
     )
     found = by_probe(record, "frechet_distance")
-    assert found[""].n == 64
-    other = found["1,024 samples, against train"]
+    assert found["samples"].n == 64
+    other = found["samples: 1,024 samples, against train"]
     assert other.n == 1024
     assert "against all 1024 train rows" in other.protocol
-    assert found[""].protocol != other.protocol
+    assert found["samples"].protocol != other.protocol
 
 
 def test_a_record_holds_the_likelihood_of_a_fixed_subset_of_the_test_rows(tmp_path):
@@ -149,7 +160,7 @@ def test_a_record_holds_the_likelihood_of_a_fixed_subset_of_the_test_rows(tmp_pa
     kept = record.row_log_probs()
     assert kept.dtype == np.float32
     assert len(kept) == 2048
-    nll = by_probe(record, "nll")[""]
+    nll = by_probe(record, "nll")["likelihood"]
     assert -kept.mean() == pytest.approx(nll.value, abs=4 * nll.stderr)
     chosen = fixed_subset(3000, 2048)
     assert len(set(chosen.tolist())) == 2048
@@ -187,7 +198,7 @@ class TestContext:
         record = run_job(
             job(task, suite(*DEFAULT_PROBES, nll=metrics.NLL), tmp_path, "RingByLabel")
         )
-        nll = by_probe(record, "nll")[""]
+        nll = by_probe(record, "nll")["likelihood"]
         entropy = 1 + np.log(2 * np.pi * SCALE**2)  # of one mode: the label says which
         assert nll.value == pytest.approx(entropy, abs=4 * nll.stderr)
 

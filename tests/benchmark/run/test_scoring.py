@@ -139,7 +139,7 @@ def test_numbers_of_other_estimators_samplers_and_references_have_other_protocol
     likelihood = Probe("likelihood")
     words = ["exact", "IWAE-64", "ELBO"]
     found = [said("nll", likelihood, word) for word in words]
-    assert len({s.protocol for s in found}) == 3 and [s.probe for s in found] == words
+    assert len({s.protocol for s in found}) == 3 and [s.estimator for s in found] == words
 
 
 def test_what_a_metric_raises_is_the_reason_of_its_own_place(ring):

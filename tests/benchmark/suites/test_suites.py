@@ -9,7 +9,17 @@ from dgmbench.benchmark.suites import SUITES, load_suite
 from dgmbench.benchmark.tasks import TASKS, MissingData, load_task
 from dgmbench.leaderboards.tables import columns
 
-NAMES = ["quick", "toy2d", "highdim", "tabular", "binary", "sequences", "mnist", "images", "canary"]
+NAMES = [
+    "quick",
+    "toy2d",
+    "highdim",
+    "tabular",
+    "binary",
+    "sequences",
+    "mnist",
+    "images",
+    "canary",
+]
 
 
 def tasks_here(suite):
