@@ -19,10 +19,13 @@ RECORD_COLUMNS = (
     "metric",
     "value",
     "stderr",
+    "shared",
     "n",
     "unit",
     "direction",
     "mark",
+    "probe",
+    "estimator",
     "protocol",
     "status",
     "reason",
@@ -54,10 +57,11 @@ def records_csv(records: Iterable[Record]) -> str:
     for r in records:
         cell = (r.suite, r.task, r.model, r.family, r.seed)
         if r.status != "ok" or not r.scores:
-            lines.append((*cell, *[""] * 8, r.status, r.reason))
+            lines.append((*cell, *[""] * 11, r.status, r.reason))
         for s in r.scores:
-            number = (s.metric, s.value, s.stderr, s.n, s.unit, s.direction, s.mark, s.protocol)
-            lines.append((*cell, *number, r.status, s.reason or r.reason))
+            number = (s.metric, s.value, s.stderr, s.shared, s.n, s.unit, s.direction, s.mark)
+            asked = (s.probe, s.estimator, s.protocol)
+            lines.append((*cell, *number, *asked, r.status, s.reason or r.reason))
     return _csv(RECORD_COLUMNS, lines)
 
 

@@ -75,7 +75,7 @@ def _section(board: Board) -> str:
     notes = [f"{key}: {escape(remark)}" for remark, key in board.footnotes.items()]
     notes += [escape(text) for text in board.warnings.values()]
     notes += [f"{escape(name)} is left out: {escape(why)}" for name, why in board.left_out]
-    notes += [f"{escape(c.label)}: {escape(c.protocol)}" for c in board.columns if c.letter]
+    notes += [f"{escape(c.label)}: {escape(c.protocol)}" for c in board.columns if c.words]
     if notes:
         parts.append(r"\begin{itemize}\footnotesize")
         parts += [rf"\item {note}" for note in notes]

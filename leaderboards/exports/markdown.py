@@ -50,6 +50,8 @@ def _section(board: Board) -> str:
     parts = [f"## {escape(board.task)}", escape(board.caption)]
     for name, found in board.themes:
         parts += [f"### {name.capitalize()}", _table(board, found)]
+    if board.curves:
+        parts += ["### Quality against function evaluations", _curves(board)]
     notes = [f"- <sup>{key}</sup> {escape(remark)}" for remark, key in board.footnotes.items()]
     notes += [f"- {escape(text)}" for text in board.warnings.values()]
     notes += [f"- {escape(name)} is left out: {escape(why)}" for name, why in board.left_out]
@@ -65,6 +67,20 @@ def _table(board: Board, found: Sequence[Column]) -> str:
     rule = ["---"] * len(heads) + ["---:"] * len(found)
     lines = [_line([*heads, *(escape(heading(c)) for c in found)]), _line(rule)]
     lines += [_line(_cells(board, row, found)) for row in board.rows]
+    return "\n".join(lines)
+
+
+def _curves(board: Board) -> str:
+    """One line per model and question: one training, asked for other steps."""
+    found = board.curve_columns
+    lines = [
+        _line(["Model", "Asked for", "NFE", *(escape(heading(c)) for c in found)]),
+        _line(["---", "---", "---:"] + ["---:"] * len(found)),
+    ]
+    for point in board.curves:
+        nfe = "–" if point.nfe is None else f"{point.nfe:g}"
+        cells = [_cell(board, c, point.entry(c.metric)) for c in found]
+        lines.append(_line([escape(point.model), escape(point.question), nfe, *cells]))
     return "\n".join(lines)
 
 

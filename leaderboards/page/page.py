@@ -21,6 +21,7 @@ from ..tables.rounding import Rounded
 from . import svg
 from .attachments import Unshown, curve
 from .gallery import Gallery, gallery_of
+from .nfe_plot import nfe_plot
 
 _FOLDER = Path(__file__).parent / "templates"
 _ARXIV = re.compile(r"(?:arxiv:)?\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})", re.I)
@@ -56,6 +57,7 @@ class Section:
     counts: str
     lead: Column | None
     dots: Markup
+    steps: Markup
     gallery: Gallery
     curves: tuple[Curve, ...]
 
@@ -158,9 +160,19 @@ def _section(task: TaskRecord, board: Board, records: Sequence[Record], root: Pa
         counts=_counts(mine),
         lead=lead,
         dots=Markup(svg.dots(board, lead)) if lead else Markup(),
+        steps=_steps(board, lead),
         gallery=gallery_of(task, mine, root),
         curves=tuple(_curves(mine, root)),
     )
+
+
+def _steps(board: Board, lead: Column | None) -> Markup:
+    """Draws quality against function evaluations: the leading metric, else the first measured."""
+    measured = [column.metric for column in board.curve_columns]
+    if not measured:
+        return Markup()
+    metric = lead.metric if lead and lead.metric in measured else measured[0]
+    return Markup(nfe_plot(board.curves, metric))
 
 
 def _unknown(name: str, records: Sequence[Record]) -> TaskRecord:

@@ -110,16 +110,16 @@ def curves(players: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         f'<path class="line c{place % 4}" d="{_path(rows, x, y)}"/>'
         for place, rows in enumerate(binned.values())
     ]
-    scale = "".join(_tick_left(tick, y(tick)) for tick in _thin(y.ticks(), y))
+    scale = "".join(_tick_left(tick, y(tick)) for tick in thinned(y.ticks(), y))
     foot = (
         f'<text x="{_LEFT}" y="{_H - 3}">{min(steps):g}</text>'
         f'<text x="{_W - _RIGHT}" y="{_H - 3}" text-anchor="end">{max(steps):g} steps</text>'
     )
-    return _svg(_W, _H, "training curve", scale + "".join(lines) + foot)
+    return drawing(_W, _H, "training curve", scale + "".join(lines) + foot)
 
 
-def _thin(ticks: Sequence[float], place: Callable[[float], float]) -> list[float]:
-    """Leaves out ticks whose labels would touch."""
+def thinned(ticks: Sequence[float], place: Callable[[float], float]) -> list[float]:
+    """Leaves out ticks of a vertical axis whose labels would touch."""
     kept: list[float] = []
     for tick in ticks:
         if not kept or abs(place(tick) - place(kept[-1])) >= 13:
@@ -148,11 +148,12 @@ def _path(rows: Sequence[tuple[float, float]], x: Axis, y: Axis) -> str:
 def _tick_left(tick: float, place: float) -> str:
     return (
         f'<path class="rule" d="M{_LEFT} {place:.1f}H{_W - _RIGHT}"/>'
-        f'<text x="{_LEFT - 4}" y="{place + 3:.1f}" text-anchor="end">{_label(tick)}</text>'
+        f'<text x="{_LEFT - 4}" y="{place + 3:.1f}" text-anchor="end">{tick_label(tick)}</text>'
     )
 
 
-def _label(x: float) -> str:
+def tick_label(x: float) -> str:
+    """Returns a number as it stands at an axis."""
     return f"{x:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
 
 
@@ -161,23 +162,24 @@ def dots(board: Board, column: Column) -> str:
 
     Controls are hollow; dashed lines carry the oracle's and the noise's value down the plot.
     """
-    rows = [row for row in board.rows if _finite(row.cells[column])]
+    rows = [row for row in board.rows if is_finite(row.cells[column])]
     if len(rows) < 2:
         return ""
     sign = -1 if column.direction == "higher" else 1
     rows.sort(key=lambda row: sign * (row.cells[column].value or 0.0))
     height = _STEP * len(rows) + 30
     x = _dot_axis([row.cells[column] for row in rows])
-    body = [_tick_below(t, x(t), height - 22) for t in _spread(x.ticks(), x)]
+    body = [tick_below(t, x(t), height - 22) for t in spread_out(x.ticks(), x)]
     for row in rows:
         if row.role in ("ceiling", "floor"):
             place = x(row.cells[column].value or 0.0)
             body.append(f'<path class="guide" d="M{place:.1f} 4V{height - 22}"/>')
     body += [_dot(row, column, x, 14 + _STEP * place) for place, row in enumerate(rows)]
-    return _svg(_WIDE, height, f"{column.label} of every model", "".join(body))
+    return drawing(_WIDE, height, f"{column.label} of every model", "".join(body))
 
 
-def _finite(cell: Entry) -> bool:
+def is_finite(cell: Entry) -> bool:
+    """Whether a cell holds a number that can be drawn."""
     return cell.value is not None and math.isfinite(cell.value)
 
 
@@ -202,7 +204,8 @@ def _dot(row: Row, column: Column, x: Axis, y: int) -> str:
     )
 
 
-def _spread(ticks: Sequence[float], place: Callable[[float], float]) -> list[float]:
+def spread_out(ticks: Sequence[float], place: Callable[[float], float]) -> list[float]:
+    """Leaves out ticks of a horizontal axis whose labels would touch."""
     kept: list[float] = []
     for tick in ticks:
         if not kept or place(tick) - place(kept[-1]) >= 40:
@@ -210,14 +213,16 @@ def _spread(ticks: Sequence[float], place: Callable[[float], float]) -> list[flo
     return kept
 
 
-def _tick_below(tick: float, place: float, bottom: float) -> str:
+def tick_below(tick: float, place: float, bottom: float) -> str:
+    """Draws a vertical rule with its number below."""
     return (
         f'<path class="rule" d="M{place:.1f} 4V{bottom}"/>'
-        f'<text x="{place:.1f}" y="{bottom + 14}" text-anchor="middle">{_label(tick)}</text>'
+        f'<text x="{place:.1f}" y="{bottom + 14}" text-anchor="middle">{tick_label(tick)}</text>'
     )
 
 
-def _svg(width: int, height: int, title: str, body: str) -> str:
+def drawing(width: int, height: int, title: str, body: str) -> str:
+    """Returns an SVG element that scales with its page."""
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">{body}</svg>'
     )

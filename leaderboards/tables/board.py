@@ -9,6 +9,7 @@ from typing import Literal
 
 from ...benchmark.contract.record import Record
 from .columns import THEMES, Column, columns_of, family_rank, label
+from .curves import Point, curve_columns, points
 from .entry import Entry, measured
 from .ranking import separates, winners
 
@@ -50,6 +51,8 @@ class Board:
         left_out: Metrics without any number here, with the reasons.
         warnings: What a column's numbers cannot be read as, by column.
         footnotes: Remarks of cells and the letter of each.
+        curves: Answers in other steps and by other samplers, by model and function evaluations.
+        curve_columns: Their metrics.
     """
 
     task: str
@@ -58,6 +61,8 @@ class Board:
     left_out: Sequence[tuple[str, str]] = ()
     warnings: Mapping[Column, str] = field(default_factory=dict)
     footnotes: Mapping[str, str] = field(default_factory=dict)
+    curves: Sequence[Point] = ()
+    curve_columns: Sequence[Column] = ()
 
     @property
     def models(self) -> list[Row]:
@@ -126,8 +131,11 @@ def board(task: str, records: Sequence[Record]) -> Board:
     rows = [_row(cells, found) for cells in by_model.values()]
     warnings = {c: text for c in found if (text := _warning(c, rows))}
     rows = _crowned(rows, [c for c in found if c not in warnings and not c.is_cost])
-    left_out = _left_out(records, found)
-    return Board(task, found, rows, left_out, warnings, _footnotes(rows, found))
+    left_out, notes = _left_out(records, found), _footnotes(rows, found)
+    curves = points(records)
+    return Board(
+        task, found, rows, left_out, warnings, notes, curves, curve_columns(records, curves)
+    )
 
 
 def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:

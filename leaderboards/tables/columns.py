@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ...benchmark.contract.record import Record, Score
@@ -112,19 +112,20 @@ class Column:
         unit: Unit of every number in the column.
         protocol: Protocol of every number in the column.
         direction: "lower" or "higher" is better; "" where neither is.
-        letter: "A", "B", ... where a metric has several columns on a task, else "".
+        words: Where a metric has several columns on a task, what sets this one apart: how the
+            likelihood is computed, how the model was asked, or a letter; else "".
     """
 
     metric: str
     unit: str
     protocol: str
     direction: str = ""
-    letter: str = ""
+    words: str = ""
 
     @property
     def label(self) -> str:
         """The heading, without unit and arrow."""
-        return f"{label(self.metric)} [{self.letter}]" if self.letter else label(self.metric)
+        return f"{label(self.metric)} [{self.words}]" if self.words else label(self.metric)
 
     @property
     def theme(self) -> str:
@@ -167,25 +168,56 @@ def heading(column: Column) -> str:
 
 
 def columns_of(records: Iterable[Record]) -> list[Column]:
-    """Returns the columns with at least one number, themes in order."""
+    """Returns the columns with at least one number, themes in order.
+
+    Answers in other steps or by other samplers are points of a curve and have no column.
+    """
     directions: dict[tuple[str, str, str], str] = {}
-    for score in (score for record in records for score in record.scores):
-        if score.value is not None and score.value == score.value:
+    words: dict[tuple[str, str, str], str] = {}
+    scores = [(record, score) for record in records for score in record.scores]
+    for record, score in scores:
+        if score.value is not None and score.value == score.value and not is_point(record, score):
             key = (score.metric, score.unit, score.protocol)
             directions[key] = directions.get(key) or score.direction
+            words.setdefault(key, score.estimator or score.probe.partition(": ")[2])
     keys = sorted(directions, key=_place)
-    return [Column(*key, directions[key], _letter(key, keys)) for key in keys]
+    return [Column(*key, directions[key], _words(key, keys, words)) for key in keys]
+
+
+def is_point(record: Record, score: Score) -> bool:
+    """Whether a score is a point of the curve of quality against function evaluations.
+
+    Its probe names steps or a sampler: the samples are the model's at another price.
+    """
+    return is_curve(record.probes.get(score.probe, {}))
+
+
+def is_curve(settings: Mapping[str, object]) -> bool:
+    """Whether a probe with these settings is a point of a curve."""
+    return bool(settings.get("steps") or settings.get("sampler"))
+
+
+def order(column: Column) -> tuple[int, int, str, str, str]:
+    """Sorts columns by theme, then as the theme lists its metrics."""
+    return _place((column.metric, column.unit, column.protocol))
 
 
 def _place(key: tuple[str, str, str]) -> tuple[int, int, str, str, str]:
     metric, unit, protocol = key
-    order = _ORDER.get(metric, len(_ORDER))
-    return THEMES.index(theme(metric)), order, metric, unit, protocol
+    place = _ORDER.get(metric, len(_ORDER))
+    return THEMES.index(theme(metric)), place, metric, unit, protocol
 
 
-def _letter(key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> str:
+def _words(
+    key: tuple[str, str, str],
+    keys: list[tuple[str, str, str]],
+    words: Mapping[tuple[str, str, str], str],
+) -> str:
+    """What sets a column apart from the others of its metric; letters where words do not."""
     same = [other for other in keys if other[0] == key[0]]
     if len(same) == 1:
         return ""
+    if len({words[other] for other in same}) == len(same):
+        return words[key] or "default"
     place = same.index(key)
     return chr(ord("A") + place) if place < 26 else f"A{place}"
