@@ -14,6 +14,7 @@ from ..contract.model import Likelihood
 from ..contract.probe import Probe
 from ..contract.record import Record, Score
 from ..contract.task import Task
+from . import keys
 from .copies import copy_flags
 from .inputs import Inputs
 from .recording import SAMPLING_COSTS, TRAINING_COSTS, costs, encoded, finish, shown
@@ -74,7 +75,8 @@ def score_answers(
         trained: What training cost, by name; None where nothing was trained here.
         curve: The training curve, as JSON.
     """
-    cache = FeatureCache(job.root / "features")
+    code = keys.map_key(task.feature_map, task.domain.levels).get("code", "")
+    cache = FeatureCache(job.root / "features", code)
     found: list[Score] = []
     for answer in answers:
         inputs = Inputs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from .store import Store
 from .workers import Lost, run_local
 
 Watch = Callable[[Job, Record], None]
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def user_specs(paths: Iterable[str], suite: Suite) -> list[ModelSpec]:
     """Returns the specs of models of the user's, under names that tell them apart.
 
     Raises:
-        ValueError: Not of the form file.py:Class, cannot be imported, or two have one name.
+        ValueError: Not of a form that names a model, cannot be imported, or two have one name.
     """
     specs = [user_spec(path) for path in dict.fromkeys(paths)]
     for spec in specs:
@@ -153,22 +155,35 @@ def user_specs(paths: Iterable[str], suite: Suite) -> list[ModelSpec]:
     for spec in specs:
         if spec.name in taken:
             raise ValueError(
-                f"Expected models of different names, got {spec.name} twice; rename a class."
+                f"Expected models of different names, got {spec.name} twice; "
+                f"name one with --model other-name={spec.target}."
             )
         taken.add(spec.name)
     return specs
 
 
-def user_spec(path: str) -> ModelSpec:
-    """Returns the spec of "file.py:Class"; its name in tables is the class's.
+def user_spec(text: str) -> ModelSpec:
+    """Returns the spec of "file.py:Class" or "package.module:Class", after "name=" or not.
+
+    Its name in tables is the one before the equals sign, else the class's.
 
     Raises:
-        ValueError: Not of that form.
+        ValueError: Not of that form, or a name that cannot stand in a table.
     """
-    file, _, name = path.rpartition(":")
-    if not file.endswith(".py") or not name:
-        raise ValueError(f"Expected a model as file.py:Class, got {path}.")
-    return ModelSpec(name, f"{Path(file).resolve()}:{name}")
+    given, equals, path = text.partition("=")
+    where, _, cls = (path if equals else text).rpartition(":")
+    if not where or not cls or not (where.endswith(".py") or _DOTTED.fullmatch(where)):
+        raise ValueError(
+            "Expected a model as file.py:Class, package.module:Class or name=file.py:Class, got "
+            f"{text!r}."
+        )
+    name = given if equals else cls
+    if not 0 < len(name) <= 100 or name.strip(". ") != name or not name.isprintable():
+        raise ValueError(
+            f"Expected a name of 1 to 100 printed letters for a model, got {name[:120]!r}; "
+            "give one with --model name=file.py:Class."
+        )
+    return ModelSpec(name, f"{Path(where).resolve() if where.endswith('.py') else where}:{cls}")
 
 
 def choose_device(device: str) -> str:

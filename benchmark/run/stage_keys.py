@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import keys
-from .store import content_key
+from .keys import content_key
 
 if TYPE_CHECKING:
     from .job import Job
@@ -22,7 +22,8 @@ SCORE_CODE = ("benchmark.run.answers",)
 
 def stage_keys(job: Job) -> dict[str, str]:
     """Returns the content keys "train", one for each probe by its name, and "score"."""
-    task = keys.task_key(job.outline)
+    whole = job.model.target and getattr(job.model.load(), "learns_from", "") == "task"
+    task = keys.task_key(job.outline) if whole else keys.rows_key(job.outline)
     train = content_key(
         {
             "model": keys.model_key(job.model),

@@ -15,6 +15,7 @@ from .answers import Answer, score_answers
 from .job import Job
 from .probing import probe
 from .recording import finish, note_phase
+from .stage_keys import stage_keys
 from .store import Store
 from .told import told
 from .training import restored, train
@@ -43,8 +44,9 @@ def answer(job: Job) -> Record | None:
     if store.done("train", job.keys["train"]) and not _open_questions(job, store):
         return None
     found: list[GenerativeModel] = []
-    failure = recorded(job, "train", lambda: found.append(_trained(job, store)))
-    return failure or recorded(job, "probe", lambda: _ask(job, found[0], store))
+    with job.model.around():
+        failure = recorded(job, "train", lambda: found.append(_trained(job, store)))
+        return failure or recorded(job, "probe", lambda: _ask(job, found[0], store))
 
 
 def _open_questions(job: Job, store: Store) -> list[Probe]:
@@ -58,7 +60,18 @@ def _trained(job: Job, store: Store) -> GenerativeModel:
         return model
     for question in job.probes:
         store.forget("probe", job.keys[question.name])
+    job.model.load()
+    _check_sources(job)
     return train(job, _shown(job), store)
+
+
+def _check_sources(job: Job) -> None:
+    """Refuses a model whose files were edited since the run began: its key is that of the old."""
+    if job.model.is_users and stage_keys(job)["train"] != job.keys["train"]:
+        raise ValueError(
+            f"Expected the files of {job.model.name} to stay as they were when the run began, but "
+            "they were edited since; run it again."
+        )
 
 
 def _shown(job: Job) -> Any:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import inspect
-import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...metrics.estimate import EstimatedMetric
 from ..contract.model import Budget
 from ..contract.probe import DEFAULT_PROBES, Probe
+from .model_file import beside, load_model_class
 
 PACKAGE = __name__.split(".")[0]
 
@@ -41,57 +38,25 @@ class ModelSpec:
         target = model.func if isinstance(model, partial) else model
         return cls(name, f"{target.__module__}:{target.__qualname__}", arguments)
 
-    def load(self) -> type[Any]:
-        """Imports the class.
+    def load(self) -> Any:
+        """Imports the class; of a user's model it may be any callable that makes one.
 
         Raises:
-            ValueError: The file is missing, cannot be imported, or has no such class.
+            ValueError: There is none of that name, or its import fails.
         """
-        where, _, name = self.target.rpartition(":")
-        module = _load_file(where) if where.endswith(".py") else importlib.import_module(where)
-        found = getattr(module, name, None)
-        if not inspect.isclass(found):
-            classes = [n for n, c in vars(module).items() if inspect.isclass(c)]
-            raise ValueError(f"Expected a class {name} in {where}, got {', '.join(classes)}.")
-        return found
+        return load_model_class(self.target)
+
+    def around(self) -> AbstractContextManager[None]:
+        """The block in which a user's model runs: what it imports late lies beside its file."""
+        where = self.target.rpartition(":")[0]
+        if not where.endswith(".py"):
+            return nullcontext()
+        return beside(Path(where).resolve().parent)
 
     @property
     def is_users(self) -> bool:
         """Whether it is a model of the user's: it gets a process and rows of its own."""
         return not self.target.startswith(f"{PACKAGE}.baselines.")
-
-    def fingerprint(self) -> dict[str, Any]:
-        """What a trained model depends on: class path, its source file's hash, arguments."""
-        source = Path(inspect.getfile(self.load()))
-        # The same file in another folder is the same model.
-        where, _, name = self.target.rpartition(":")
-        target = f"{Path(where).name}:{name}" if where.endswith(".py") else self.target
-        return {
-            "target": target,
-            "source": hashlib.sha256(source.read_bytes()).hexdigest(),
-            "arguments": dict(self.arguments),
-        }
-
-
-@cache
-def _load_file(path: str) -> Any:
-    """Imports a Python file by its path."""
-    file = Path(path)
-    if not file.is_file():
-        raise ValueError(f"Expected a Python file with a model, got {path}, which is not there.")
-    name = f"user_model_{file.stem}_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"Expected a Python file with a model, got {path}.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file raises is told in one sentence
-        raise ValueError(
-            f"Expected {path} to import, got {type(error).__name__}: {error}."
-        ) from error
-    return module
 
 
 @dataclass(frozen=True)

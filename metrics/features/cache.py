@@ -14,13 +14,13 @@ from torch import Tensor
 from .frozen import FrozenMap, content
 
 
-def key(network: FrozenMap, x: Tensor) -> str:
+def key(network: FrozenMap, x: Tensor, code: str = "") -> str:
     """Returns the SHA-256, in hex, of everything that decides the features of `x`.
 
-    That is shape, dtype and values of the points, and the fingerprint of the map (its name,
-    version, settings and weights).
+    That is shape, dtype and values of the points, the fingerprint of the map (its name, version,
+    settings and weights), and whatever `code` says of how it computes.
     """
-    digest = hashlib.sha256(f"{network.fingerprint()} {x.dtype} {tuple(x.shape)}".encode())
+    digest = hashlib.sha256(f"{network.fingerprint()} {code} {x.dtype} {tuple(x.shape)}".encode())
     digest.update(content(x))
     return digest.hexdigest()
 
@@ -33,14 +33,15 @@ class FeatureCache:
 
     Args:
         folder: Where the features lie, a safetensors file each; made when first needed.
+        code: What tells this version of the code of the maps from others; part of every key.
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path | str, code: str = "") -> None:
+        self.folder, self.code = Path(folder), code
 
     def path(self, network: FrozenMap, x: Tensor) -> Path:
         """Returns the file that holds, or would hold, the features of `x`."""
-        return self.folder / f"{key(network, x)}.safetensors"
+        return self.folder / f"{key(network, x, self.code)}.safetensors"
 
     def __call__(self, network: FrozenMap, x: Tensor) -> Tensor:
         """Returns the features of `x`, `(N, *shape)` to `(N, d)`, on the CPU; computed once."""

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from .frozen import FrozenMap
 from .images import normalised, to_rgb
-from .transformers_folder import model_folder, pretrained
+from .transformers_folder import FILE, model_folder, pretrained
+from .weights import in_hub_cache
 
 REPOSITORY = "openai/clip-vit-large-patch14-336"
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -52,6 +53,10 @@ class CLIP(FrozenMap):
         self.network = pretrained("CLIPVisionModelWithProjection", folder)
         self.size: int = self.network.config.image_size
         self.freeze()
+
+    @classmethod
+    def weights_file(cls) -> Path:
+        return in_hub_cache(REPOSITORY, FILE)
 
     def settings(self) -> dict[str, object]:
         return {"size": self.size, "levels": self.levels}

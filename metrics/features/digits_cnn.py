@@ -66,6 +66,10 @@ class DigitsCNN(FrozenClassifier):
     def __init__(self, weights: Path | str = WEIGHTS, batch: int = 1024) -> None:
         super().__init__(DigitsNetwork(), weights, batch)
 
+    @classmethod
+    def weights_file(cls) -> Path:
+        return WEIGHTS
+
 
 @cache
 def digits_cnn() -> DigitsCNN:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from .frozen import FrozenMap
 from .images import normalised, to_rgb
-from .transformers_folder import model_folder, pretrained
+from .transformers_folder import FILE, model_folder, pretrained
+from .weights import in_hub_cache
 
 REPOSITORY = "facebook/dinov2-large"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -53,6 +54,10 @@ class DINOv2(FrozenMap):
         self.levels = levels
         self.network = pretrained("Dinov2Model", model_folder(weights, REPOSITORY, checksum))
         self.freeze()
+
+    @classmethod
+    def weights_file(cls) -> Path:
+        return in_hub_cache(REPOSITORY, FILE)
 
     def settings(self) -> dict[str, object]:
         return {"size": self.size, "levels": self.levels}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from pathlib import Path
 from typing import ClassVar, Self
 
 import torch
@@ -32,6 +33,11 @@ class FrozenMap(nn.Module):
         if batch < 1:
             raise ValueError(f"Expected a batch of at least 1 row, got {batch}.")
         self.batch = batch
+
+    @classmethod
+    def weights_file(cls) -> Path | None:
+        """Returns the file of the weights that it has by default, there or not; None without."""
+        return None
 
     @abstractmethod
     def features(self, x: Tensor) -> Tensor:

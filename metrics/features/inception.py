@@ -60,12 +60,15 @@ class InceptionV3(FrozenMap):
         super().__init__(batch)
         self.layer = layer
         self.levels = levels
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
-        path = verified(Path(weights or folder / FILE), checksum, ADVICE)
+        path = verified(Path(weights or self.weights_file()), checksum, ADVICE)
         extractor = network_module().FeatureExtractorInceptionV3
         # The extractor unpickles what it is given: it is given a file made here, of mere tensors.
         self.network = extractor("inception-v3-compat", [layer], _as_file(path))
         self.freeze()
+
+    @classmethod
+    def weights_file(cls) -> Path:
+        return Path(torch.hub.get_dir()) / "checkpoints" / FILE
 
     def settings(self) -> dict[str, object]:
         return {"layer": self.layer, "levels": self.levels}

@@ -64,6 +64,10 @@ class MNISTCNN(FrozenClassifier):
     def __init__(self, weights: Path | str = WEIGHTS, batch: int = 1024) -> None:
         super().__init__(MNISTNetwork(), weights, batch)
 
+    @classmethod
+    def weights_file(cls) -> Path:
+        return WEIGHTS
+
 
 class StackedMNISTCNN(FrozenMap):
     """The features of the digit in each channel, side by side: of three channels d = 192.
@@ -78,6 +82,10 @@ class StackedMNISTCNN(FrozenMap):
     def __init__(self, weights: Path | str = WEIGHTS, batch: int = 512) -> None:
         super().__init__(batch)
         self.digit = MNISTCNN(weights)
+
+    @classmethod
+    def weights_file(cls) -> Path:
+        return WEIGHTS
 
     def features(self, x: Tensor) -> Tensor:
         """Returns features, levels 0..255, shape `(B, C, 28, 28)` to `(B, 64 C)`.

@@ -1,7 +1,8 @@
 """Stages on disk: complete or not there."""
 
 import pytest
-from dgmbench.benchmark.run.store import Store, content_key
+from dgmbench.benchmark.run.keys import content_key
+from dgmbench.benchmark.run.store import Store
 
 
 def test_the_key_is_of_the_content_and_not_of_its_order():

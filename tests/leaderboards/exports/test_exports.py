@@ -33,7 +33,8 @@ def read(text):
 
 def test_records_csv_has_exactly_the_named_columns(records):
     assert records_csv(records).splitlines()[0] == (
-        "suite,task,model,family,seed,metric,value,stderr,n,unit,direction,mark,protocol,status,reason"
+        "suite,task,model,family,seed,metric,value,stderr,shared,n,unit,direction,mark,"
+        "probe,estimator,protocol,status,reason"
     )
 
 
