@@ -31,8 +31,9 @@ from ..contract.record import Record, read_records
 from .text_columns import aligned, fits
 
 if TYPE_CHECKING:
+    from ..run.execution import Outcome
     from ..run.job import Job
-    from ..run.plan import Outcome, Plan
+    from ..run.plan import Plan
     from .catalogue import Listing
 
 out = Console(highlight=False, soft_wrap=True)
@@ -40,7 +41,7 @@ out = Console(highlight=False, soft_wrap=True)
 
 def run(plan: Plan) -> int:
     """Shows the plan, runs it with live progress, prints the tables; returns the exit code."""
-    from ..run.plan import execute
+    from ..run.execution import execute
 
     print_plan(plan)
     start = time.perf_counter()

@@ -255,10 +255,14 @@ def safe_name(text: str) -> str:
     return f"{safe[:100].lstrip('.')}--{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
+def record_path(root: Path, cell: tuple[str, str, int], key: str) -> Path:
+    """Returns the file of a cell's record; a new key makes a new file beside the old one."""
+    return root / "records" / f"{cell_name(*cell)}--{key[:12]}.json"
+
+
 def write_record(record: Record, root: Path) -> Path:
-    """Writes a record under `root/records`; a new key makes a new file beside the old one."""
-    key = record.keys.get("score", "none")[:12]
-    path = root / "records" / f"{cell_name(*record.cell)}--{key}.json"
+    """Writes a record under `root/records`."""
+    path = record_path(root, record.cell, record.keys.get("score", "none"))
     write_atomically(path, record.model_dump_json(indent=1).encode())
     return path
 
@@ -267,6 +271,14 @@ def write_task(task: TaskRecord, root: Path) -> None:
     """Writes a task's description under `root/tasks`."""
     path = root / "tasks" / f"{safe_name(task.name)}.json"
     write_atomically(path, task.model_dump_json(indent=1).encode())
+
+
+def read_record(root: Path, cell: tuple[str, str, int], key: str) -> Record | None:
+    """Returns the record of a cell with that key, or None where there is no sound one."""
+    try:
+        return Record.model_validate_json(record_path(root, cell, key).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def read_all(root: Path) -> Iterator[Record]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import resource
 import sys
 from collections.abc import Iterator
@@ -31,19 +29,32 @@ class PeakMemory:
         if self.cuda:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-        else:
-            gc.collect()
-            _give_back()
+        elif sys.platform == "linux":
+            with suppress(OSError):  # some containers forbid it: then the mark is the process's
+                Path("/proc/self/clear_refs").write_text("5")
+        self.start = 0 if self.cuda else _status("VmRSS")
 
     def read(self) -> int:
         """Returns the peak in bytes."""
         if self.cuda:
             return torch.cuda.max_memory_allocated()
-        if STATUS.exists():
-            fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
-            return int(fields["VmHWM"].split()[0]) * 1024
         scale = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+        return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+    def growth(self) -> int | None:
+        """Returns by how many bytes the peak exceeds what was in use when the object was made.
+
+        None where only the peak of the whole process is known.
+        """
+        return self.read() - self.start if self.cuda or self.start else None
+
+
+def _status(name: str) -> int:
+    """A size of this process in bytes, as Linux tells it; 0 elsewhere."""
+    if not STATUS.exists():
+        return 0
+    fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
+    return int(fields[name].split()[0]) * 1024
 
 
 def synchronise(device: str) -> None:
@@ -53,15 +64,6 @@ def synchronise(device: str) -> None:
 
 
 STATUS = Path("/proc/self/status")
-
-
-def _give_back() -> None:
-    """Hands freed memory back to the system and sets the high-water mark to what is held."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # glibc only
-            ctypes.CDLL(None).malloc_trim(0)
-        with suppress(OSError):  # some containers forbid it: then the mark is the process's
-            Path("/proc/self/clear_refs").write_text("5")
 
 
 @contextmanager

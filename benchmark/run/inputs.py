@@ -157,8 +157,9 @@ class Inputs:
         task, density = self.task, self.task.log_density
         context = task.context.get("test")
         given = () if context is None else (context,)
-        known = density is not None and task.test is not None
-        at_test = partial(density, task.test, *given) if known else None  # type: ignore[arg-type]
+        at_test = None
+        if density is not None and task.test is not None:
+            at_test = partial(density, task.test, *given)
         self._put("log_density", at_test, "the density of the task is not known")
         self._put_target()
         self._put("log_z", task.log_z, "the task has no reward")

@@ -12,8 +12,9 @@ from ..contract.record import Record
 from ..contract.task import Domain, Task
 from ..names import known
 from ..suites.suite import ModelSpec
+from .execution import execute
 from .job import Job
-from .plan import execute, make_plan, user_spec
+from .plan import make_plan, user_spec
 from .user_model import build
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -17,12 +17,8 @@ from ..suites import load_suite
 from ..suites.suite import ModelSpec, Suite
 from ..tasks import outline_of
 from .job import Job, make_jobs
-from .recording import finish, forget_phase
-from .stages import answer, run_job
 from .store import Store
-from .workers import Lost, run_local
 
-Watch = Callable[[Job, Record], None]
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -51,24 +47,6 @@ class Plan:
     workers: int
     timeout: float
     seconds: float
-
-
-@dataclass
-class Outcome:
-    """What a run did.
-
-    Attributes:
-        records: The newest record of every cell in the folder.
-        counts: Number of the cells that were asked for, by status.
-    """
-
-    records: list[Record]
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def failures(self) -> int:
-        """Cells that ended neither well nor as not admitted."""
-        return sum(n for status, n in self.counts.items() if status not in ("ok", "not admitted"))
 
 
 def make_plan(
@@ -229,51 +207,3 @@ def _seconds(job: Job) -> float:
         return 0.0
     table = job.suite.seconds.get(job.task.name, {})
     return table.get(job.model.name, median(table.values()) if table else 10.0)
-
-
-def execute(plan: Plan, watch: Watch) -> Outcome:
-    """Runs what is left to do.
-
-    Models of the user's are trained and probed first, each in a process of its own that ends with
-    it; their answers are scored by another process, which never saw the model.
-
-    Args:
-        plan: What to do.
-        watch: Called with each job as it ends.
-
-    Raises:
-        KeyboardInterrupt: The user stopped it; what had ended is on disk.
-    """
-    records, failed = dict(plan.records), set()
-    users = [job for job in plan.todo if job.model.is_users and not job.refusal]
-    for job, result in _run(plan, answer, users):
-        if result is not None:
-            failed.add(job.cell)
-            records[job.cell] = result
-            watch(job, result)
-    left = [job for job in plan.todo if job.cell not in failed]
-    for job, result in _run(plan, run_job, left):
-        if result is not None:
-            records[job.cell] = result
-            watch(job, result)
-    outcome = Outcome([records[cell] for cell in sorted(records)])
-    for job in plan.jobs:
-        status = records[job.cell].status
-        outcome.counts[status] = outcome.counts.get(status, 0) + 1
-    return outcome
-
-
-def _run(
-    plan: Plan, work: Callable[[Job], Record | None], jobs: list[Job]
-) -> Iterable[tuple[Job, Record | None]]:
-    """Yields each job with its record; a job whose process did not come back gets one, too."""
-    if not jobs:
-        return
-    workers = min(plan.workers, len(jobs))
-    threads = max(1, cores() // plan.workers)
-    results = run_local(work, jobs, workers=workers, timeout=plan.timeout, threads=threads)
-    for job, result in results:
-        if isinstance(result, Lost):
-            yield job, finish(job, result.status, forget_phase(job), result.reason)  # type: ignore[arg-type]
-        else:
-            yield job, result

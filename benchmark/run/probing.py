@@ -154,8 +154,11 @@ def _flops_per_sample(
     given: dict[str, Any] = {"sampler": question.sampler, "steps": question.steps}
     given["context"] = None if context is None else context[:n]
     given = {k: v for k, v in given.items() if v is not None}
-    with FlopCounterMode(display=False) as counter:
-        model.sample(n, **given)
+    try:
+        with FlopCounterMode(display=False) as counter:
+            model.sample(n, **given)
+    except RuntimeError:  # its hooks do not suit samplers that follow gradients
+        return None
     return counter.get_total_flops() / n or None
 
 

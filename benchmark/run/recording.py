@@ -67,7 +67,9 @@ def costs(
             unit=unit,
             direction=direction,  # type: ignore[arg-type]
             probe=probe.name if probe else "",
-            protocol="; ".join(filter(None, (_protocol(name, device), probe and probe.label))),
+            protocol="; ".join(
+                filter(None, (_protocol(name, device), probe.label if probe else ""))
+            ),
             reason=(found.get(f"{name}_reason") or reason) if found.get(name) is None else "",
         )
         for name, unit, direction, reason in kinds

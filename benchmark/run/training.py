@@ -37,7 +37,7 @@ def train(job: Job, task: Any, store: Store) -> GenerativeModel:
         memory, start = PeakMemory(job.device), time.perf_counter()
         model.fit(task, job.budget)
         synchronise(job.device)
-        seconds, peak = time.perf_counter() - start, memory.read()
+        seconds, peak = time.perf_counter() - start, (memory.read(), memory.growth())
     with store.writing("train", job.keys["train"]) as folder:
         state = _state(model)
         if state is not None:
@@ -87,13 +87,16 @@ def _state(model: Any) -> dict[str, Tensor] | None:
     return {k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in state.items()}
 
 
-def _cost(model: GenerativeModel, job: Job, seconds: float, memory: int) -> dict[str, Any]:
+def _cost(
+    model: GenerativeModel, job: Job, seconds: float, memory: tuple[int, int | None]
+) -> dict[str, Any]:
     made_examples = getattr(model, "examples", None)
     return {
         "parameters": _count(model),
         "training_seconds": seconds,
         "training_examples": made_examples,
-        "peak_memory": memory,
+        "peak_memory": memory[0],
+        "memory_growth": memory[1],
     }
 
 

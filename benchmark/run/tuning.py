@@ -154,7 +154,7 @@ def tune(
     ]
     results = run_local(
         run_trial,
-        work,
+        iter(work),
         workers=min(workers or cores(), max(1, len(work))),
         timeout=suite.budget.timeout,
         threads=1,

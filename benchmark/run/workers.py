@@ -1,28 +1,37 @@
-"""Cells on this machine, in worker processes that live on from cell to cell.
+"""Pieces of work on this machine, each in a process of its own.
 
-A cell that outlives its timeout is killed with its worker; a worker that dies is replaced. Either
-way the cell is told as lost and the others go on.
+A server that has imported torch forks the processes (Linux), so that a fresh one costs
+milliseconds. Each has a guardian between it and the harness (`guardian`).
 """
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
-import signal
+import os
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
-from contextlib import contextmanager, suppress
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from multiprocessing.context import BaseContext
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, concurrent
+
+from .guardian import Ended, guarded
 
 Work = TypeVar("Work")
 Done = TypeVar("Done")
+Next = Callable[[], "Work | None"]
+
+# What the server imports before it forks; importing must start no thread and touch no GPU.
+PRELOAD = ["torch", "sklearn.neighbors", "scipy.stats", f"{__name__.rpartition('.')[0]}.stages"]
+# Threads that spin while they wait take the cores of those that work.
+QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
 
 
 class Lost(Generic[Work]):
-    """A piece of work whose worker did not come back.
+    """A piece of work whose process did not come back with a result.
 
     Attributes:
         work: The work.
@@ -36,96 +45,102 @@ class Lost(Generic[Work]):
 
 def run_local(
     run: Callable[[Work], Done],
-    work: list[Work],
+    work: Iterator[Work | None],
     *,
     workers: int,
     timeout: float,
     threads: int,
+    log: Callable[[Work], Path] | None = None,
 ) -> Iterator[tuple[Work, Done | Lost[Work]]]:
     """Yields each piece of work with its result as it is done, in the order of completion.
 
     Args:
-        run: A picklable function of one piece of work; it must not raise.
-        work: What to do, in order of start.
-        workers: Number of processes.
+        run: A picklable function of one piece of work.
+        work: What to do, asked for one more whenever a process is free; None says that there is
+            nothing now but may be later.
+        workers: Number of processes at a time.
         timeout: Seconds that one piece may take.
-        initializer: Called once in each worker.
-        arguments: Its arguments.
+        threads: Threads of torch in each; the user's OMP_NUM_THREADS goes before.
+        log: Gives the file for what a piece prints; None lets it print.
 
     Raises:
-        KeyboardInterrupt: The user stopped it; the workers have been stopped.
+        KeyboardInterrupt: The user stopped it; the processes have been stopped.
     """
-    # Spawned, not forked: a forked process cannot use CUDA, nor torch's threads safely.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(
-        max_workers=workers, initializer=prepare_worker, initargs=[threads], context=context
-    )
-    with pool:
-        try:
-            with _interrupts_held():
-                futures: dict[Any, Work] = {
-                    pool.schedule(run, args=[item], timeout=timeout): item for item in work
-                }
-            pending: set[Any] = set(futures)
-            while pending:
-                # The time limit lets Ctrl-C through on every platform.
-                done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield futures[future], _result(future, futures[future], timeout)
-        except BaseException:
-            pool.stop()
-            pool.join()
-            raise
+    threads = _user_threads() or threads
+    # pebble reads `context`, though its signature calls it `mp_context`.
+    options: dict[str, Any] = {"daemon": False, "timeout": timeout, "context": _context()}
+    start = concurrent.process(**options)(guarded)
+    running: dict[Future[Any], Work] = {}
+    more = True
+    try:
+        while more or running:
+            idle = False
+            while more and not idle and len(running) < workers:
+                try:
+                    item = next(work)
+                except StopIteration:
+                    more = False
+                    break
+                idle = item is None
+                if item is not None:
+                    place = log(item) if log else None
+                    try:
+                        with _environment(threads):
+                            future = start(run, item, place, threads, os.getpid())
+                        running[future] = item
+                    except OSError as error:  # the server or the system has no process to give
+                        yield item, Lost(item, "killed", f"no process for it: {error.strerror}")
+            # The time limit lets Ctrl-C through on every platform.
+            done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                item = running.pop(future)
+                yield item, _result(future, item, timeout)
+    finally:
+        for future in running:
+            future.cancel()  # its process is stopped, and all that it started
+        wait(running, timeout=10)
+
+
+def _context() -> BaseContext:
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    return context
+
+
+def _user_threads() -> int:
+    """The number of threads that the user's environment asks for; 0 where it says none."""
+    text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return int(text) if text.isdecimal() else 0
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Holds Ctrl-C back: threads and processes that start inside never get it, the caller later.
-
-    The terminal sends it to every process, and a worker that is still importing would die of it.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _environment(threads: int) -> Iterator[None]:
+    """Sets what OpenMP reads when it is loaded, where the user has not; processes inherit it."""
+    given = {"OMP_NUM_THREADS": str(threads), **QUIET}
+    added = {name: value for name, value in given.items() if name not in os.environ}
+    os.environ.update(added)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for name in added:
+            os.environ.pop(name, None)
 
 
-def _result(future: Any, item: Work, timeout: float) -> Done | Lost[Work]:
+def _result(future: Future[Any], item: Work, timeout: float) -> Any:
     try:
-        return future.result()
+        result = future.result()
     except TimeoutError:
-        return Lost(item, "timed out", f"it took more than {timeout:g} seconds")
+        reason = f"it took more than {timeout:g} seconds (--timeout)"
+        return Lost(item, "timed out", reason)
     except ProcessExpired as error:
-        code = error.exitcode
-        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        result = Ended(getattr(error, "exitcode", 1) or 0)
+    return Lost(item, "killed", _how(result.code)) if isinstance(result, Ended) else result
+
+
+def _how(code: int) -> str:
+    if code < 0:
         hint = "; often the system ran out of memory" if code == -9 else ""
-        return Lost(item, "killed", f"its process ended {how}{hint}")
-
-
-def keep_freed_memory() -> None:
-    """Lets the process keep up to 512 MiB of freed memory for its next tensors.
-
-    To hand it back to the system and fetch it again at every step takes a fifth of the time of a
-    model of many pixels. Tensors above 32 MiB, such as all rows of a task, are handed back at
-    once. Works with the C library of most Linuxes (glibc).
-    """
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            libc = ctypes.CDLL(None)
-            libc.mallopt(_MMAP_THRESHOLD, 2**25)
-            libc.mallopt(_TRIM_THRESHOLD, 2**29)
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
-
-
-def prepare_worker(threads: int) -> None:
-    """Sets up a worker."""
-    import torch
-
-    torch.set_num_threads(threads)
-    keep_freed_memory()
+        return f"its process was ended by signal {-code}{hint}"
+    return f"its process ended with exit code {code} before it was done"

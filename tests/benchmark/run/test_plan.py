@@ -152,7 +152,7 @@ def test_what_comes_out_is_all_there(faulty):
         (["run", "--model", "nowhere.py:X"], "nowhere.py"),
         (["run", "--model", "mine.py"], "file.py:Class"),
         (["run", "--model", "mine.py:Absent"], "Absent"),
-        (["run", "--model", "broken.py:X"], "SyntaxError"),
+        (["run", "--model", "broken.py:X"], "to be Python"),
         (["run", "--seeds", "0"], "at least one seed"),
         (["run", "--device", "gpu"], "auto, cpu or cuda"),
         (["run", "--out", "/proc/none"], "--out"),
