@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..benchmark.contract.files import write_atomically
 from ..benchmark.contract.record import (
     Record,
     TaskRecord,
     read_records,
     read_tasks,
-    write_atomically,
 )
 from .exports.csv_tables import leaderboard_csv, records_csv
 from .exports.latex import leaderboard_tex

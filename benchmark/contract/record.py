@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .files import set_aside, tell, write_atomically
 
 Status = Literal[
     "ok", "not admitted", "failed", "diverged", "timed out", "out of memory", "killed"
@@ -231,14 +232,6 @@ class TaskRecord(_Frozen):
     files: dict[str, File] = Field(default_factory=dict)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes to a temporary name beside `path` and renames: nothing half-written is ever read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
 def cell_name(task: str, model: str, seed: int) -> str:
     """Returns a file name for a cell."""
     return safe_name(f"{task}--{model}--s{seed}")
@@ -263,35 +256,60 @@ def record_path(root: Path, cell: tuple[str, str, int], key: str) -> Path:
 def write_record(record: Record, root: Path) -> Path:
     """Writes a record under `root/records`."""
     path = record_path(root, record.cell, record.keys.get("score", "none"))
-    write_atomically(path, record.model_dump_json(indent=1).encode())
+    _write(path, record)
     return path
 
 
 def write_task(task: TaskRecord, root: Path) -> None:
     """Writes a task's description under `root/tasks`."""
-    path = root / "tasks" / f"{safe_name(task.name)}.json"
-    write_atomically(path, task.model_dump_json(indent=1).encode())
+    _write(root / "tasks" / f"{safe_name(task.name)}.json", task)
+
+
+def _write(path: Path, content: BaseModel) -> None:
+    """Writes JSON whose first line is the SHA-256 of the lines below it."""
+    body = content.model_dump_json(indent=1).encode().removeprefix(b"{\n")
+    write_atomically(path, _HEAD % hashlib.sha256(body).hexdigest().encode() + body)
+
+
+_HEAD = b'{"sha256": "%s",\n'
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+
+def _read(path: Path, kind: type[_Kind], root: Path) -> _Kind | None:
+    """Returns what a file holds; what is damaged is set aside, what is of another kind told."""
+    if not path.is_file():
+        tell(f"{path} is no file and is left out.")
+        return None
+    try:
+        head, _, body = path.read_bytes().partition(b"\n")
+    except OSError as error:
+        tell(f"{path} cannot be read ({error.strerror}) and is left out.")
+        return None
+    if head + b"\n" != _HEAD % hashlib.sha256(body).hexdigest().encode():
+        set_aside(path, root, "is damaged: its content is not the one that was written")
+        return None
+    try:
+        return kind.model_validate_json(b"{\n" + body)
+    except ValidationError:
+        tell(f"{path} is of another version of dgmbench, or of another kind, and is left out.")
+        return None
 
 
 def read_record(root: Path, cell: tuple[str, str, int], key: str) -> Record | None:
     """Returns the record of a cell with that key, or None where there is no sound one."""
-    try:
-        return Record.model_validate_json(record_path(root, cell, key).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    path = record_path(root, cell, key)
+    return _read(path, Record, root) if path.exists() else None
 
 
 def read_all(root: Path) -> Iterator[Record]:
-    """Yields every record under `root/records`, the older of two of one cell included.
+    """Yields every sound record under `root/records`, the older of two of one cell included.
 
-    Raises:
-        ValueError: A file is not a record.
+    A damaged one is set aside and told in a sentence on stderr; the others are read.
     """
     for path in sorted((root / "records").glob("*.json")):
-        try:
-            yield Record.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            raise ValueError(f"Expected a record in {path}, got: {error}") from None
+        record = _read(path, Record, root)
+        if record is not None:
+            yield record
 
 
 def read_records(root: Path) -> list[Record]:
@@ -305,9 +323,6 @@ def read_records(root: Path) -> list[Record]:
 
 
 def read_tasks(root: Path) -> dict[str, TaskRecord]:
-    """Returns the tasks described under `root/tasks`, by name."""
-    tasks = [
-        TaskRecord.model_validate_json(path.read_bytes())
-        for path in sorted((root / "tasks").glob("*.json"))
-    ]
-    return {task.name: task for task in tasks}
+    """Returns the tasks described under `root/tasks`, by name; damaged ones as in `read_all`."""
+    found = (_read(path, TaskRecord, root) for path in sorted((root / "tasks").glob("*.json")))
+    return {task.name: task for task in found if task is not None}

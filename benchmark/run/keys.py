@@ -20,7 +20,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ...metrics.features import FEATURE_MAPS
-from ..contract.record import write_atomically
+from ..contract.files import write_atomically
 from ..suites.suite import ModelSpec
 from ..tasks import TASKS, Outline
 from ..tasks.readers.data_root import cache_folder, data_root

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..contract.record import File, TaskRecord, read_tasks, safe_name, write_atomically, write_task
+from ..contract.files import write_atomically
+from ..contract.record import File, TaskRecord, read_tasks, safe_name, write_task
 from ..contract.task import Task
 from .subset import fixed_subset
 

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 
 from ..contract.evidence import Evidence
+from ..contract.files import write_atomically
 from ..contract.model import Diverged
 from ..contract.probe import Probe
-from ..contract.record import write_atomically
 from ..contract.task import Task
 from ..names import known
 from ..suites import SUITES, choices_path, read_choices

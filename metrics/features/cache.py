@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from .frozen import FrozenMap, content
@@ -28,8 +29,8 @@ def key(network: FrozenMap, x: Tensor, code: str = "") -> str:
 class FeatureCache:
     """A folder of features.
 
-    Two processes may share it: a file is written under a temporary name and renamed, and a file
-    that cannot be read is computed anew.
+    Two processes may share it: a file is written under a temporary name and renamed. A file
+    that is damaged is told on stderr and computed anew.
 
     Args:
         folder: Where the features lie, a safetensors file each; made when first needed.
@@ -46,12 +47,27 @@ class FeatureCache:
     def __call__(self, network: FrozenMap, x: Tensor) -> Tensor:
         """Returns the features of `x`, `(N, *shape)` to `(N, d)`, on the CPU; computed once."""
         path = self.path(network, x)
-        try:
-            return load_file(path)["features"]
-        except (FileNotFoundError, SafetensorError, KeyError):
+        features = _read(path)
+        if features is None:
             features = network(x).cpu().contiguous()
             _write(path, features)
-            return features
+        return features
+
+
+def _read(path: Path) -> Tensor | None:
+    """Returns the features of a file; None where there is none, or another than was written."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            features = file.get_tensor("features")
+            expected = (file.metadata() or {}).get("sha256")
+    except (OSError, SafetensorError):
+        expected, features = None, None
+    if features is not None and expected == hashlib.sha256(content(features)).hexdigest():
+        return features
+    print(f"Note: {path} is damaged; its features are computed anew.", file=sys.stderr)
+    return None
 
 
 def _write(path: Path, features: Tensor) -> None:
@@ -59,7 +75,8 @@ def _write(path: Path, features: Tensor) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     os.close(handle)
     try:
-        save_file({"features": features}, temporary)
+        checksum = hashlib.sha256(content(features)).hexdigest()
+        save_file({"features": features}, temporary, metadata={"sha256": checksum})
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

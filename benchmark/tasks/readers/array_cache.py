@@ -56,9 +56,9 @@ def cached(name: str, sources: Iterable[Path], build: Callable[[], Mapping[str, 
 def _read(folder: Path) -> Cached | None:
     """Returns the arrays of a folder if all are there and unaltered."""
     try:
-        expected = json.loads((folder / CHECKSUMS).read_text())
+        expected = dict(json.loads((folder / CHECKSUMS).read_text()))
         arrays = {k: np.load(folder / f"{k}.npy", mmap_mode="c") for k in expected}
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, EOFError):  # damaged or cut short
         return None
     intact = all(sha256(arrays[k]) == checksum for k, checksum in expected.items())
     if not intact:

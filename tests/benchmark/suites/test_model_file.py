@@ -123,7 +123,7 @@ def test_a_name_must_be_one_of_a_class(tmp_path, name):
 
 def test_a_missing_class_is_told_with_those_there_are(tmp_path):
     target = write(tmp_path).replace(":Mine", ":Other")
-    with pytest.raises(ValueError, match="Expected a class Other in .*, got Mine"):
+    with pytest.raises(ValueError, match=r"Expected a class Other in .*, got Mine"):
         load_model_class(target)
 
 
@@ -139,7 +139,8 @@ def test_an_import_leaves_the_process_as_it_was(tmp_path):
         "import os, sys, random, numpy, torch\n"
         "torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False)\n"
         "torch.manual_seed(5); numpy.random.seed(5); random.seed(5); numpy.seterr(all='raise')\n"
-        "os.chdir('/'); sys.argv[:] = ['mine']; sys.path.append('mine'); os.environ['MINE'] = '1'\n"
+        "os.chdir('/'); sys.argv[:] = ['mine']; sys.path.append('mine')\n"
+        "os.environ['MINE'] = '1'\n"
         "WIDTH = 1",
     )
 
