@@ -72,6 +72,9 @@ def run(
     out: Out = Path("results"),
 ) -> None:
     """Run a suite; what is done is not done again."""
+    from ..run.workers import start_server
+
+    start_server(workers)
     from ..run.plan import make_plan
     from . import console
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from ..contract.record import Record, read_record
 from .claims import Claims
 from .job import Job
-from .plan import Plan, cores
+from .plan import Plan
 from .recording import finish, forget_phase
 from .stages import answer, run_job
-from .workers import Lost, run_local
+from .workers import Lost, cores, run_local
 
 Watch = Callable[[Job, Record], None]
 

@@ -29,12 +29,12 @@ from ..suites.suite import ModelSpec, Suite
 from ..tasks import outline_of
 from .inputs import Inputs
 from .job import Job, refused
-from .plan import choose_device, cores
+from .plan import choose_device
 from .probing import draw, likelihoods
 from .scoring import metric_scores, reads
 from .seeding import all_seeded, derived_seed
 from .training import made
-from .workers import Lost, run_local
+from .workers import Lost, cores, run_local
 
 # Trials see a seed of their own, so that the choice is not fitted to the seeds of the table.
 TRIAL_SEED = 9_001

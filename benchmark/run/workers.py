@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from multiprocessing.context import BaseContext
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext, ForkServerContext
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -98,7 +99,20 @@ def run_local(
     finally:
         for future in running:
             future.cancel()  # its process is stopped, and all that it started
-        wait(running, timeout=10)
+        for child in multiprocessing.active_children() if running else ():
+            child.join(10)
+
+
+def start_server(workers: int | None) -> None:
+    """Starts the server that forks the processes, which imports torch meanwhile.
+
+    Args:
+        workers: Number of processes at a time; None is one per core.
+    """
+    if isinstance(_context(), ForkServerContext):
+        threads = _user_threads() or max(1, cores() // max(1, workers or cores()))
+        with _environment(threads):
+            forkserver.ensure_running()
 
 
 def _context() -> BaseContext:
@@ -107,6 +121,13 @@ def _context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     return context
+
+
+def cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _user_threads() -> int:
