@@ -56,7 +56,8 @@ def ndb(
     Returns:
         `ndb`, the number of different bins out of K, and `js`, the divergence in [0, ln 2] nats,
         which is biased upwards by about (K - 1) (1/N + 1/M) / 8. Both errors take the bins as
-        fixed; on the count see the module.
+        fixed; on the count see the module. All of the count's error counts as shared by seeds,
+        since its bins are made of the reference.
 
     Raises:
         ValueError: See `checks.as_pair`; or fewer reference points than bins.
@@ -105,13 +106,16 @@ def _jensen_shannon(samples: NDArray[np.int64], reference: NDArray[np.int64]) ->
     p, q = samples / n, reference / m
     middle = (p + q) / 2
     value = float(special.rel_entr(p, middle).sum() + special.rel_entr(q, middle).sum()) / 2
-    first = _slope_variance(p, middle) / n + _slope_variance(q, middle) / m
+    of_y = _slope_variance(q, middle) / m
+    first = _slope_variance(p, middle) / n + of_y
     freedom = np.count_nonzero(middle) - 1
     second = freedom / 32 * (1 / n + 1 / m) ** 2  # all there is where p = q: a chi-squared law
+    within = freedom / 32 / m**2  # the part of the reference alone; that of both is 2 / (n m)
+    shared = max(of_y - within * (1 + 2 * m / n), within)
     bias = freedom / 8 * (1 / n + 1 / m)
     note = f"high by about {bias:.2g} at this n" if bias > 0.05 * value else ""
     # The plug-in first order contains the second twice.
-    return Estimate(value, math.sqrt(max(first - second, second)), n, note)
+    return Estimate(value, math.sqrt(max(first - second, second)), n, note, math.sqrt(shared))
 
 
 def _slope_variance(p: NDArray[np.float64], middle: NDArray[np.float64]) -> float:
@@ -132,6 +136,7 @@ class NDB(TwoSampleMetric):
 
     unit: ClassVar[dict[str, str]] = {"ndb": "", "js": "nats"}
     higher_is_better: Any = {"ndb": False, "js": False}  # noqa: RUF012
+    shares: ClassVar[dict[str, str]] = {"ndb": "all", "js": "reference"}
 
     def __init__(
         self, bins: int = 100, significance: float = 0.05, seed: int = 0, **kwargs: Any
