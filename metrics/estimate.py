@@ -15,14 +15,13 @@ What samples and reference do only together (the cross term of a U-statistic) is
 the samples: it is in own. `EstimatedMetric.shares` says what is shared:
 
     "all"        means over test rows: NLL, bits/dim, KL to truth, Fisher divergence. The draws of
-                 a bound cannot be told apart from its rows. Also the count of NDB, whose bins are
-                 made of the reference. And what does not say.
+                 a bound cannot be told apart from its rows. And every metric that does not say.
     "none"       numbers of samples alone: reverse KL, inception score, Vendi score, pairwise
                  diversity, modes, empirical total variation and L1; of samples at fixed train:
                  authenticity; of draws of its own: the p-value of MMD, log Z. Exact laws have no
                  error bar.
     "reference"  two samples, each with its part: Frechet, kernel, energy, Wasserstein distances,
-                 MMD, Sinkhorn, PRDC, JS of NDB, C_T, FLD, nearest-neighbour ratio (the last three
+                 MMD, Sinkhorn, PRDC, NDB, C_T, FLD, nearest-neighbour ratio (the last three
                  at fixed train). C2ST gives an upper bound on it.
 """
 

@@ -82,8 +82,9 @@ def prdc(samples: Tensor, reference: Tensor, k: int = 5) -> dict[str, Estimate]:
     deals = _DEALS if min(len(x), len(y)) >= 2 * (k + 1) else 0
     found = _halves(x, y, k, deals)
     decay = _decay(x, y, k, found.variances) if deals else 1.0
-    parts = np.stack([found.values, found.variances * decay, found.shared * decay], axis=1)
-    return {name: _estimate(*part, len(x)) for name, part in zip(_NAMES, parts, strict=True)}
+    parts = (found.values, found.variances * decay, found.shared * decay)
+    rows = zip(_NAMES, *(part.tolist() for part in parts), strict=True)
+    return {name: _estimate(value, v, shared, len(x)) for name, value, v, shared in rows}
 
 
 class _Halves(NamedTuple):
@@ -238,7 +239,6 @@ def _split(words: NDArray[np.uint64], half: NDArray[np.uint64]) -> NDArray[np.fl
 
 
 def _estimate(value: float, variance: float, shared: float, n: int) -> Estimate:
-    value = float(value)
     if math.isnan(variance):
         return Estimate(value, math.nan, n, "too few points for a standard error")
     note = "" if variance > 0 else f"the same in every half: an error below 1/{n}, not none"
