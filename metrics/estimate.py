@@ -4,6 +4,25 @@ A metric is a pure function of tensors that returns an `Estimate` (or a dict of 
 `torchmetrics.Metric` of the same name whose `compute()` is the plain value and whose `estimate()`
 is the `Estimate`. The names of the arguments of `update` are the data contract: whoever holds
 tensors of those names can compute the metric.
+
+The seeds of one model are measured on the same test rows, against the same reference and train,
+each with samples of its own. Of the variance of a number T,
+
+    stderr^2 = own^2 + shared^2,    shared^2 = Var E[T | shared rows],
+
+so that a mean over k seeds has the variance own^2 / k + shared^2, and what training adds to own.
+What samples and reference do only together (the cross term of a U-statistic) is drawn anew with
+the samples: it is in own. `EstimatedMetric.shares` says what is shared:
+
+    "all"        means over test rows: NLL, bits/dim, KL to truth, Fisher divergence. The draws of
+                 a bound cannot be told apart from its rows. And every metric that does not say.
+    "none"       numbers of samples alone: reverse KL, inception score, Vendi score, pairwise
+                 diversity, modes, empirical total variation and L1; of samples at fixed train:
+                 authenticity; of draws of its own: the p-value of MMD, log Z. Exact laws have no
+                 error bar.
+    "reference"  two samples, each with its part: Frechet, kernel, energy, Wasserstein distances,
+                 MMD, Sinkhorn, PRDC, NDB, C_T, FLD, nearest-neighbour ratio (the last three
+                 at fixed train). C2ST gives an upper bound on it.
 """
 
 from __future__ import annotations
@@ -31,27 +50,40 @@ class Estimate:
         n: Number of points that the estimate rests on (the samples where there are two sides).
         note: What a reader must know, such as a bias that is not small; empty when there is
             nothing.
+        shared: The part of `stderr` that comes from rows that the seeds of a model share (see the
+            module), at most `stderr`. Not said, or not a number: all of it.
     """
 
     value: float
     stderr: float
     n: int
     note: str = ""
+    shared: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not self.shared <= self.stderr:
+            object.__setattr__(self, "shared", self.stderr)
 
     def __float__(self) -> float:
         return self.value
 
+    def times(self, factor: float) -> Estimate:
+        """Returns the estimate in another unit, `factor` > 0 of which make one of this."""
+        value, stderr, shared = (factor * x for x in (self.value, self.stderr, self.shared))
+        return Estimate(value, stderr, self.n, self.note, shared)
 
-def share_estimate(share: float, variance: float, n: int) -> Estimate:
+
+def share_estimate(share: float, variance: float, n: int, shared: float = math.inf) -> Estimate:
     """Returns the estimate of a share of n points; an error bar of 0 gets its reason.
 
     Args:
         share: Share of the points that something holds for.
         variance: Variance of the share.
         n: Number of points.
+        shared: The part of the variance that the seeds of a model share; not said, all of it.
     """
     note = "" if variance > 0 else f"all points alike: an error below 1/{n}, not none"
-    return Estimate(share, math.sqrt(variance), n, note)
+    return Estimate(share, math.sqrt(variance), n, note, math.sqrt(shared))
 
 
 class EstimatedMetric(Metric):
@@ -61,12 +93,15 @@ class EstimatedMetric(Metric):
         unit: Unit of the value ("nats", "bits/dim", "" for a pure number); a dict where `estimate`
             returns one.
         higher_is_better: True, False, or None where neither end is good; a dict likewise.
+        shares: What of the error bar the seeds of a model share, "all", "none" or "reference" (see
+            the module); a dict likewise.
     """
 
     full_state_update = False
     is_differentiable = False
     higher_is_better: Any = None
     unit: ClassVar[str | dict[str, str]] = ""
+    shares: ClassVar[str | dict[str, str]] = "all"
 
     def add_rows(self, *names: str) -> None:
         """Adds list states that are concatenated over batches and over processes."""
@@ -140,6 +175,8 @@ class EstimatedMetric(Metric):
 
 class TwoSampleMetric(EstimatedMetric):
     """A metric of `samples` against `reference` that keeps all rows of both."""
+
+    shares = "reference"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

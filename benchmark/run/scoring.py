@@ -113,6 +113,7 @@ def _filled(blank: Score, estimate: Estimate) -> Score:
         update={
             "value": float(estimate.value),
             "stderr": _known(estimate.stderr),
+            "shared": _known(estimate.shared),
             "n": estimate.n,
             "note": estimate.note,
         }

@@ -9,7 +9,8 @@ classifiers learnt from. The first part is the variance of the hits. A jackknife
 is left out everywhere: the classifiers that learnt without l and j are tested on l) sees both, but
 the second, which comes from points acting together, it counts twice (Efron & Stein, The jackknife
 estimate of variance, Annals of Statistics 9, 1981); the mean of the two variances counts each
-once.
+once. Which side's points a classifier learnt its part from is not told: of the variance, the hits
+on samples alone are certain to be drawn anew with the samples, and all else counts as shared.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def c2st(
     fold = np.tile(np.arange(n) % folds, 2)
     hits = _hits(points, is_sample, fold, folds, classifier, seed)
     single = hits[fold, fold, np.arange(2 * n)]
-    return share_estimate(float(single.mean()), _variance(hits, single, fold), n)
+    variance, shared = _variances(hits, single, fold)
+    return share_estimate(float(single.mean()), variance, n, shared)
 
 
 class C2ST(TwoSampleMetric):
@@ -124,12 +126,14 @@ def _model(classifier: str, seed: int, n: int) -> Any:
     return make_pipeline(StandardScaler(), net)
 
 
-def _variance(hits: np.ndarray, single: np.ndarray, fold: np.ndarray) -> float:
+def _variances(hits: np.ndarray, single: np.ndarray, fold: np.ndarray) -> tuple[float, float]:
+    """Variance of the accuracy, and the most of it that the reference can make."""
     folds, n = len(hits), len(single) // 2
-    tested = (single[:n].var(ddof=1) + single[n:].var(ddof=1)) / (4 * n)
+    of_samples, of_reference = (float(side.var(ddof=1)) / (4 * n) for side in np.split(single, 2))
     without = np.array([_accuracy_without(hits, fold, j) for j in range(folds)])
-    jackknife = (folds - 1) * without.var()
-    return float(tested + jackknife) / 2
+    jackknife = (folds - 1) * float(without.var())
+    variance = (of_samples + of_reference + jackknife) / 2
+    return variance, max(variance - of_samples, of_reference)
 
 
 def _accuracy_without(hits: np.ndarray, fold: np.ndarray, j: int) -> float:

@@ -36,8 +36,7 @@ def cmmd(
         ValueError: See `checks.as_pair`; or a row of zeros, which has no direction.
     """
     x, y = (_unit(side) for side in as_pair(samples, reference))
-    estimate = mmd(x, y, GaussianKernel(width), unbiased)
-    return Estimate(scale * estimate.value, scale * estimate.stderr, estimate.n)
+    return mmd(x, y, GaussianKernel(width), unbiased).times(scale)
 
 
 class CMMD(TwoSampleMetric):

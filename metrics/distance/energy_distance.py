@@ -34,8 +34,7 @@ def energy_distance(samples: Tensor, reference: Tensor, unbiased: bool = True) -
         ValueError: See `checks.as_pair`.
     """
     x, y = centred(*as_pair(samples, reference, single=True))
-    means = pair_means(_negative_distances, x, y)
-    return Estimate(means.unbiased() if unbiased else means.biased(), means.stderr(), len(x))
+    return pair_means(_negative_distances, x, y).estimate(unbiased)
 
 
 class EnergyDistance(TwoSampleMetric):

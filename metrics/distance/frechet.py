@@ -88,7 +88,7 @@ def frechet_distance_infinity(
     full = frechet_distance(x, y)
     values = [full.value] + [_mean_over_blocks(x, y, k) for k in range(2, points + 1)]
     note = f"Blocks of {least} points <= D = {x.shape[1]}." if least <= x.shape[1] else ""
-    return Estimate(_intercept(values), full.stderr, len(x), note)
+    return Estimate(_intercept(values), full.stderr, len(x), note, full.shared)
 
 
 class FrechetDistance(EstimatedMetric):
@@ -105,6 +105,7 @@ class FrechetDistance(EstimatedMetric):
     """
 
     higher_is_better = False
+    shares = "reference"
 
     def __init__(self, rows: int = 4096, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -189,8 +190,9 @@ class _Distance:
 def _estimate(x: Side, y: Side, exactly: Callable[[], tuple[Side, Side]]) -> Estimate:
     found = _distance(x, y, exactly)
     x, y, shift = found.x, found.y, found.x.mean - found.y.mean
-    variance = _variance(x, shift, found.of_x) / x.n + _variance(y, -shift, found.of_y) / y.n
-    return Estimate(found.value, math.sqrt(variance), x.n, _note(found.value, x, y))
+    own, shared = _variance(x, shift, found.of_x) / x.n, _variance(y, -shift, found.of_y) / y.n
+    note = _note(found.value, x, y)
+    return Estimate(found.value, math.sqrt(own + shared), x.n, note, math.sqrt(shared))
 
 
 def _distance(x: Side, y: Side, exactly: Callable[[], tuple[Side, Side]]) -> _Distance:

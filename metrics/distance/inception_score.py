@@ -40,11 +40,12 @@ def inception_score(probabilities: Tensor, splits: int = 1, seed: int = 0) -> Es
     if splits == 1:
         divergences = _divergences(p)
         value = math.exp(float(divergences.mean()))
-        return Estimate(value, value * float(divergences.std()) / math.sqrt(len(p)), len(p))
+        stderr = value * float(divergences.std()) / math.sqrt(len(p))
+        return Estimate(value, stderr, len(p), shared=0.0)
     parts = p[shuffled_order(p, seed)].tensor_split(splits)
     scores = torch.stack([_divergences(part).mean().exp() for part in parts])
     stderr = float(scores.std()) / math.sqrt(splits)
-    return Estimate(float(scores.mean()), stderr, len(p), f"Mean over {splits} parts.")
+    return Estimate(float(scores.mean()), stderr, len(p), f"Mean over {splits} parts.", shared=0.0)
 
 
 class InceptionScore(EstimatedMetric):
@@ -57,6 +58,7 @@ class InceptionScore(EstimatedMetric):
     """
 
     higher_is_better = True
+    shares = "none"
 
     def __init__(self, splits: int = 1, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -59,8 +59,7 @@ def kernel_distance(
         dtype = torch.float32 if single else torch.float64
         return _over_subsets(x, y, subsets, subset_size, seed, dtype)
     x, y = as_pair(samples, reference)
-    means = _means(_lift(x), _lift(y))
-    return Estimate(means.unbiased(), means.stderr(), len(x))
+    return _means(_lift(x), _lift(y)).estimate()
 
 
 class KernelDistance(TwoSampleMetric):
@@ -140,11 +139,12 @@ def _row_sums(u: Tensor, third: Tensor, d: int) -> tuple[Tensor, Tensor]:
     return torch.cat(sums).unbind(dim=1)  # type: ignore[return-value]
 
 
-def _second_order(u: Tensor, v: Tensor) -> float:
-    """The second-order variance, from some points: it falls with 1 / (N M)."""
+def _second_order(u: Tensor, v: Tensor) -> tuple[float, float, float]:
+    """The second-order variances, from some points: they fall with the number of pairs."""
     few_u, few_v = (side[shuffled_order(side)[:_PAIRED_POINTS]] for side in (u, v))
-    share = len(few_u) * len(few_v) / (len(u) * len(v))
-    return pair_means(_cubes, few_u, few_v).second * share
+    of_u, of_v, across = pair_means(_cubes, few_u, few_v).second
+    share_u, share_v = len(few_u) / len(u), len(few_v) / len(v)
+    return of_u * share_u**2, of_v * share_v**2, across * share_u * share_v
 
 
 def _over_subsets(

@@ -99,8 +99,7 @@ def mmd(
     kernel = gaussian_bank(y) if kernel is None else kernel
     if isinstance(kernel, GaussianKernel):  # sees differences only, and an offset costs digits
         x, y = centred(x, y)
-    means = pair_means(kernel, x, y)
-    return Estimate(means.unbiased() if unbiased else means.biased(), means.stderr(), len(x))
+    return pair_means(kernel, x, y).estimate(unbiased)
 
 
 def mmd_test(
@@ -148,7 +147,7 @@ def mmd_test(
     share = (above + 1) / (permutations + 2)
     stderr = math.sqrt(permutations * share * (1 - share)) / (permutations + 1)
     note = f"Unbiased MMD^2 = {observed:.6g}; {permutations} permutations."
-    return Estimate((above + 1) / (permutations + 1), stderr, len(x), note)
+    return Estimate((above + 1) / (permutations + 1), stderr, len(x), note, shared=0.0)
 
 
 def _relabel(pool: Tensor, n: int, permutations: int, seed: int) -> Tensor:
@@ -208,6 +207,8 @@ class MMD(TwoSampleMetric):
 class MMDTest(TwoSampleMetric):
     """`mmd_test` of all points seen; `compute` is the p-value.
 
+    Its error is that of the relabellings, which are drawn anew for other samples.
+
     Args:
         kernel: As in `mmd_test`.
         permutations: As in `mmd_test`.
@@ -216,6 +217,7 @@ class MMDTest(TwoSampleMetric):
     """
 
     higher_is_better = None
+    shares = "none"
 
     def __init__(
         self,

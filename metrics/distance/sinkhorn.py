@@ -59,10 +59,11 @@ def sinkhorn_divergence(
         _solve_own(side, e, iterations, tolerance) for side in (x, y)
     )
     of_x, of_y = f - own_x, g - own_y
-    variance = float(of_x.var()) / len(x) + float(of_y.var()) / len(y)
+    own, shared = float(of_x.var()) / len(x), float(of_y.var()) / len(y)
     error = max(error, error_x, error_y)
     note = f"Marginals off by {error:.1g} after {iterations} iterations." if error > 1e-4 else ""
-    return Estimate(float(of_x.mean() + of_y.mean()), math.sqrt(variance), len(x), note)
+    value = float(of_x.mean() + of_y.mean())
+    return Estimate(value, math.sqrt(own + shared), len(x), note, math.sqrt(shared))
 
 
 class SinkhornDivergence(TwoSampleMetric):

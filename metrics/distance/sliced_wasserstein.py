@@ -56,14 +56,22 @@ def sliced_wasserstein(
     pieces = Coupling(len(x), len(y), x.device)
     blocks = theta.split(_BLOCK)
     square = sum(_squares(x, y, blocks, pieces)) / len(theta)
-    variance = _variance(x, y, theta, pieces)
-    return root_estimate(square, variance, len(x))
+    return root_estimate(square, _variances(x, y, theta, pieces), len(x))
 
 
-def root_estimate(square: float, variance: float, n: int) -> Estimate:
-    """Returns the root of a squared distance, with the standard error of the root."""
+def root_estimate(square: float, variances: Sequence[float], n: int) -> Estimate:
+    """Returns the root of a squared distance, with the standard error of the root.
+
+    Args:
+        square: The squared distance.
+        variances: The parts of its variance that samples and reference make.
+        n: Number of samples.
+    """
     value = math.sqrt(max(square, 0.0))
-    return Estimate(value, math.sqrt(variance) / (2 * value) if value > 0 else 0.0, n)
+    if not value > 0:
+        return Estimate(value, 0.0, n)
+    stderr, shared = (math.sqrt(v) / (2 * value) for v in (sum(variances), variances[1]))
+    return Estimate(value, stderr, n, shared=shared)
 
 
 class SlicedWasserstein(TwoSampleMetric):
@@ -170,8 +178,8 @@ def _order(lines: Tensor) -> Tensor:
     return torch.from_numpy(lines.numpy().argsort(axis=1))
 
 
-def _variance(x: Tensor, y: Tensor, theta: Tensor, pieces: Coupling) -> float:
-    """Variance of SW_2^2 over fresh points, both sides."""
+def _variances(x: Tensor, y: Tensor, theta: Tensor, pieces: Coupling) -> list[float]:
+    """Variances of SW_2^2 over fresh samples and over a fresh reference."""
     some = theta[:_SLOPES]
 
     def moved(block: Tensor) -> tuple[_Moved, _Moved]:
@@ -182,12 +190,12 @@ def _variance(x: Tensor, y: Tensor, theta: Tensor, pieces: Coupling) -> float:
         of_y = potentials(lines_y, pieces.swapped().targets(lines_x))
         return _Moved.by(order_x, of_x), _Moved.by(order_y, of_y)
 
-    variance = 0.0
+    variances = []
     for parts in zip(*spread(moved, some.split(_BLOCK), x.device), strict=True):
         total = torch.stack([part.total for part in parts]).sum(dim=0)
         side = _Moved(total, sum(part.alone for part in parts))
-        variance += side.variance(len(some), len(theta)) / len(total)
-    return variance
+        variances.append(side.variance(len(some), len(theta)) / len(total))
+    return variances
 
 
 @dataclass(frozen=True)

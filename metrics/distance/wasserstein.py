@@ -50,8 +50,8 @@ def wasserstein(samples: Tensor, reference: Tensor) -> Estimate:
     if found["warning"]:
         raise RuntimeError(f"Expected POT to reach the optimum, got: {found['warning']}")
     f, g = torch.as_tensor(found["u"]) * scale, torch.as_tensor(found["v"]) * scale
-    variance = float(f.var()) / len(x) + float(g.var()) / len(y)
-    return root_estimate(float(relative) * scale, variance, len(x))
+    variances = [float(f.var()) / len(x), float(g.var()) / len(y)]
+    return root_estimate(float(relative) * scale, variances, len(x))
 
 
 class Wasserstein(TwoSampleMetric):

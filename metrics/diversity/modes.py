@@ -81,7 +81,7 @@ def mode_coverage(
     share = good / n
     return {
         "modes_captured": _captured(counts, n),
-        "high_quality": share_estimate(share, share * (1 - share) / (n - 1), n),
+        "high_quality": share_estimate(share, share * (1 - share) / (n - 1), n, shared=0.0),
         "reverse_kl": _reverse_kl(_histogram(labels, counts, modes, nearest, histogram), modes),
     }
 
@@ -134,7 +134,8 @@ def _captured(counts: Tensor, n: int) -> Estimate:
     ).sum()  # sum of lambda exp(-lambda)
     variance = float((missed - missed_twice).sum() - with_total**2 / n)
     # To a thousandth of a mode: what is below is the model of the counts, not the data.
-    return Estimate(seen, round(math.sqrt(max(variance, 0.0)), 3), n, f"of {len(counts)} modes")
+    stderr = round(math.sqrt(max(variance, 0.0)), 3)
+    return Estimate(seen, stderr, n, f"of {len(counts)} modes", shared=0.0)
 
 
 def _gamma_shape(counts: Tensor) -> Tensor:
@@ -158,7 +159,7 @@ def _reverse_kl(counts: Tensor, modes: int) -> Estimate:
     stderr = math.sqrt(_entropy_variance((a + counts) / (1 + a / mean))) / n
     bias = (int((counts > 0).sum()) - 1) / (2 * n)
     note = f"high by about {bias:.2g}, the entropy's bias at this n" if bias > stderr / 4 else ""
-    return Estimate(value, stderr, n, note)
+    return Estimate(value, stderr, n, note, shared=0.0)
 
 
 def _entropy_variance(rate: Tensor) -> float:
@@ -193,6 +194,7 @@ class ModeCoverage(EstimatedMetric):
         "high_quality": True,
         "reverse_kl": False,
     }
+    shares = "none"
 
     labels: list[Tensor]
     nearest: list[Tensor]

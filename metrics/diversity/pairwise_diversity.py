@@ -47,7 +47,7 @@ def pairwise_diversity(samples: Tensor) -> Estimate:
     # Variance of a pair's distance that its two points do not explain one by one.
     pair = squares / (n * (n - 1)) - mean**2 - first * n / 2
     second = 2 * max(pair, 0.0) / (n * (n - 1))
-    return Estimate(mean, math.sqrt(max(first - second, second)), n)
+    return Estimate(mean, math.sqrt(max(first - second, second)), n, shared=0.0)
 
 
 def _row_sums(x: Tensor) -> tuple[Tensor, float]:
@@ -79,6 +79,7 @@ class PairwiseDiversity(EstimatedMetric):
     """`pairwise_diversity` over all the batches seen."""
 
     higher_is_better = True
+    shares = "none"
 
     samples: list[Tensor]
 

@@ -55,8 +55,8 @@ def vendi_score(
     Returns:
         A number from 1 (all alike) to N. The delta-method standard error comes from 256 to
         1,024 points where there are more (`thinning`: it is off by 2 % to 5 %) and leaves out the
-        second order: it is small when the score is far below N. NaN at q = 0. Time is
-        O(N D min(N, D)).
+        second order: it is small when the score is far below N. It takes the kernel's width as
+        given, so that none of it is shared by seeds. NaN at q = 0. Time is O(N D min(N, D)).
 
     Raises:
         ValueError: See `checks.as_points`; q < 0, a row of zeros under the cosine kernel, an
@@ -70,7 +70,7 @@ def vendi_score(
     score = _score(values, q)
     influence = score * (squares @ _slope(values, q))
     stderr = float(influence.std()) / math.sqrt(len(x)) if q > 0 else math.nan
-    return Estimate(score, stderr, len(x))
+    return Estimate(score, stderr, len(x), shared=0.0)
 
 
 @dataclass(frozen=True)
@@ -229,6 +229,7 @@ class VendiScore(EstimatedMetric):
 
     unit = ""
     higher_is_better = True
+    shares = "none"
 
     samples: list[Tensor]
     reference: list[Tensor]

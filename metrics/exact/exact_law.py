@@ -42,7 +42,7 @@ def total_variation(law: Tensor, target: Tensor) -> Estimate:
     Raises:
         ValueError: Not two probability vectors of one length.
     """
-    return _scaled(l1_distance(law, target), 0.5)
+    return l1_distance(law, target).times(0.5)
 
 
 def l1_distance(law: Tensor, target: Tensor) -> Estimate:
@@ -109,7 +109,7 @@ def log_z_error(
     stderr = float(log_z_stderr)
     if not 0 <= stderr < math.inf:
         raise ValueError(f"Expected a finite log_z_stderr >= 0, got {stderr}.")
-    return Estimate(abs(estimate - truth), stderr, 1)
+    return Estimate(abs(estimate - truth), stderr, 1, shared=0.0)
 
 
 def _law(name: str, law: Tensor) -> NDArray[np.float64]:
@@ -145,7 +145,7 @@ def _empirical(states: Tensor, target: Tensor, factor: float) -> Estimate:
     floor = factor * _floor(p, n)
     stderr = math.sqrt(_variance(_smoothed(counts, n * p), n * p)) / n
     note = f"a perfect sampler scores {floor:.4g} at this n"
-    return _scaled(Estimate(value, stderr, n, note), factor)
+    return Estimate(value, stderr, n, note, shared=0.0).times(factor)
 
 
 def _floor(p: NDArray[np.float64], n: int) -> float:
@@ -180,15 +180,11 @@ def _poisson_gap(mean: NDArray[np.float64], center: NDArray[np.float64]) -> NDAr
     return mean - center + 2 * (center * below - mean * below_one_less)
 
 
-def _scaled(estimate: Estimate, factor: float) -> Estimate:
-    value, stderr = factor * estimate.value, factor * estimate.stderr
-    return Estimate(value, stderr, estimate.n, estimate.note)
-
-
 class _Constants(EstimatedMetric):
     """A metric of things that exist once, the same on all processes; an update replaces them."""
 
     higher_is_better = False
+    shares = "none"
 
     def add_constants(self, *names: str) -> None:
         """Adds states that hold one tensor each."""

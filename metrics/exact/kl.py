@@ -10,6 +10,8 @@ subtracted row by row, so that their common noise does not enter the standard er
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from ..estimate import Estimate
@@ -46,7 +48,7 @@ def reverse_kl_to_truth(log_prob_samples: Tensor, log_density_samples: Tensor) -
     Raises:
         ValueError: See `nll`; lengths differ, or `log_prob_samples` is not finite.
     """
-    return _divergence(row_moments(_reverse(log_prob_samples, log_density_samples)))
+    return _own(_divergence(row_moments(_reverse(log_prob_samples, log_density_samples))))
 
 
 def _paired(upper: str, above: Tensor, lower: str, below: Tensor) -> Tensor:
@@ -76,6 +78,11 @@ def _divergence(moments: Tensor) -> Estimate:
     return result
 
 
+def _own(estimate: Estimate) -> Estimate:
+    """Of samples alone, which no two seeds share."""
+    return replace(estimate, shared=0.0)
+
+
 class KLToTruth(RowMean):
     """`kl_to_truth` over all the batches seen."""
 
@@ -90,9 +97,11 @@ class KLToTruth(RowMean):
 class ReverseKLToTruth(RowMean):
     """`reverse_kl_to_truth` over all the batches seen."""
 
+    shares = "none"
+
     def update(self, log_prob_samples: Tensor, log_density_samples: Tensor) -> None:
         """Adds log q and log p at the same samples of the model, in nats, both of shape `(N,)`."""
         self._add(_reverse(log_prob_samples, log_density_samples))
 
     def _estimate(self) -> Estimate:
-        return _divergence(self.moments)
+        return _own(_divergence(self.moments))

@@ -52,8 +52,7 @@ def bits_per_dim(log_prob: Tensor, dims: int) -> Estimate:
 def _in_bits(nats: Estimate, dims: int) -> Estimate:
     if dims < 1:
         raise ValueError(f"Expected at least one dimension, got {dims}.")
-    unit = dims * math.log(2)
-    return Estimate(nats.value / unit, nats.stderr / unit, nats.n, nats.note)
+    return nats.times(1 / (dims * math.log(2)))
 
 
 class NLL(RowMean):

@@ -43,13 +43,14 @@ def authenticity(samples: Tensor, train: Tensor) -> Estimate:
     for i, _, distance in pairs_within(x, t, torch.zeros_like(nearest), gap):
         copied[i[distance <= nearest[i] * (1 + TIE)]] = True
     share = 1 - float(copied.to(torch.float64).mean())
-    return share_estimate(share, share * (1 - share) / (len(x) - 1), len(x))
+    return share_estimate(share, share * (1 - share) / (len(x) - 1), len(x), shared=0.0)
 
 
 class Authenticity(EstimatedMetric):
     """`authenticity` over all the batches seen."""
 
     higher_is_better = True
+    shares = "none"
 
     samples: list[Tensor]
     train_rows: list[Tensor]

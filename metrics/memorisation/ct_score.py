@@ -62,9 +62,9 @@ def ct_score(
     if not kept:
         note = f"no cell has {_LEAST} samples and a reference point"
         return Estimate(math.nan, math.nan, len(near), note)
-    value, stderr = _weighted_mean(kept, len(near), len(usual))
+    value, own, shared = _weighted_mean(kept, len(near), len(usual))
     note = "" if len(kept) == cells else f"{len(kept)} of {cells} cells count"
-    return Estimate(value, stderr, len(near), note)
+    return Estimate(value, math.sqrt(own + shared), len(near), note, math.sqrt(shared))
 
 
 class _Cell:
@@ -95,8 +95,8 @@ class _Cell:
         return self.z(u, m, n), self.z(u - of_a, m - 1, n), self.z(u - of_b, m, n - 1)
 
 
-def _weighted_mean(kept: list[_Cell], n: int, m: int) -> tuple[float, float]:
-    """Mean of Z weighted by the reference, and its standard error."""
+def _weighted_mean(kept: list[_Cell], n: int, m: int) -> tuple[float, float, float]:
+    """Mean of Z weighted by the reference; its variance over samples and over reference."""
     weight = sum(len(cell.b) for cell in kept)
     found = [(len(cell.b), *cell.left_out()) for cell in kept]
     total = sum(w * z for w, z, _, _ in found)
@@ -105,13 +105,13 @@ def _weighted_mean(kept: list[_Cell], n: int, m: int) -> tuple[float, float]:
     no_reference = [
         (total - w * z + (w - 1) * less) / max(weight - 1, 1) for w, z, _, less in found
     ]
-    return value, math.sqrt(_jackknife(no_sample, value, n) + _jackknife(no_reference, value, m))
+    return value, _jackknife(no_sample, value, n), _jackknife(no_reference, value, m)
 
 
 def _jackknife(left_out: list[NDArray[np.float64]], value: float, n: int) -> float:
     """Variance from the values without one of n points; points of no counted cell add none."""
     shift = np.concatenate(left_out) - value
-    return float((n - 1) / n * ((shift**2).sum() - shift.sum() ** 2 / n))
+    return max(float((n - 1) / n * ((shift**2).sum() - shift.sum() ** 2 / n)), 0.0)
 
 
 class CTScore(TrainedMetric):

@@ -69,8 +69,10 @@ def feature_likelihood_divergence(
     usual = _log_likelihood(y, t[:half], _log_variances(t[:half], t[half:]))
     gain = usual - fitted
     unit = 100 / x.shape[1]
-    variance = gain.var() / len(gain) + _influence(y, x, log_variance, fitted).var() / len(x)
-    return Estimate(unit * float(gain.mean()), unit * math.sqrt(float(variance)), len(x))
+    shared = float(gain.var()) / len(gain)
+    own = float(_influence(y, x, log_variance, fitted).var()) / len(x)
+    stderr, of_reference = math.sqrt(own + shared), math.sqrt(shared)
+    return Estimate(float(gain.mean()), stderr, len(x), shared=of_reference).times(unit)
 
 
 def _blocks(y: Tensor, centers: int) -> tuple[Tensor, ...]:

@@ -48,11 +48,12 @@ def nearest_neighbour_ratio(samples: Tensor, reference: Tensor, train: Tensor) -
         return Estimate(math.nan, math.nan, len(near), "half of the reference are training points")
     ratio = top / base
     stderr = math.sqrt(top_variance + ratio**2 * base_variance) / base
+    shared = ratio * math.sqrt(base_variance) / base
     copies = int((near == 0).sum())
     notes = [f"{copies} of {len(near)} samples are copies of training points"] if copies else []
     if _tied(near) and _tied(usual):
         notes.append("distances tie at both medians: the error is below their spacing, not none")
-    return Estimate(ratio, stderr, len(near), "; ".join(notes))
+    return Estimate(ratio, stderr, len(near), "; ".join(notes), shared)
 
 
 def distances_to_train(
@@ -100,6 +101,8 @@ class TrainedMetric(EstimatedMetric):
     samples: list[Tensor]
     reference: list[Tensor]
     train_rows: list[Tensor]
+
+    shares = "reference"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

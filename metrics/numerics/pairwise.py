@@ -12,7 +12,9 @@ second-order variance
     2 v_xx / (n (n - 1)) + 4 v_xy / (n m) + 2 v_yy / (m (m - 1)),
 
 v the mean square of the doubly centred kernel. The sample variance of the row means contains it
-twice, so it is taken off once. It matters where P is near Q, where the first order vanishes.
+twice, so it is taken off once. It matters where P is near Q, where the first order vanishes. What
+y does alone, the part of the variance that samples drawn anew leave, is the first order of y and
+the term with v_yy.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from ..estimate import Estimate
 
 Kernel = Callable[[Tensor, Tensor], Tensor]  # (N, D) and (M, D) to (N, M)
 
@@ -37,7 +41,8 @@ class PairMeans:
         xy: Mean over j of k(x_i, y_j), shape `(N,)`.
         yx: Mean over i of k(x_i, y_j), shape `(M,)`.
         own: Means of k(x_i, x_i) and of k(y_j, y_j).
-        second: Second-order part of the variance of the statistic.
+        second: Second-order parts of the variance of the statistic: of pairs within x, of pairs
+            within y, of pairs across.
     """
 
     xx: Tensor
@@ -45,7 +50,7 @@ class PairMeans:
     xy: Tensor
     yx: Tensor
     own: tuple[float, float]
-    second: float
+    second: tuple[float, float, float]
 
     def unbiased(self) -> float:
         """The U-statistic."""
@@ -60,9 +65,21 @@ class PairMeans:
 
     def stderr(self) -> float:
         """Standard deviation of both statistics over fresh x and fresh y."""
+        second = sum(self.second)
         first = 4 * float((self.xx - self.xy).var() / len(self.xx))
         first += 4 * float((self.yy - self.yx).var() / len(self.yy))
-        return math.sqrt(max(first - self.second, self.second))
+        return math.sqrt(max(first - second, second))
+
+    def shared(self) -> float:
+        """Standard deviation of their expectation over fresh x, for fresh y."""
+        _, within, across = self.second
+        moved = 4 * float((self.yy - self.yx).var() / len(self.yy))
+        return math.sqrt(max(moved - within - across, within))
+
+    def estimate(self, unbiased: bool = True) -> Estimate:
+        """The U-statistic, or else the V-statistic, with its error bar."""
+        value = self.unbiased() if unbiased else self.biased()
+        return Estimate(value, self.stderr(), len(self.xx), shared=self.shared())
 
 
 def pair_means(kernel: Kernel, x: Tensor, y: Tensor) -> PairMeans:
@@ -78,9 +95,11 @@ def pair_means(kernel: Kernel, x: Tensor, y: Tensor) -> PairMeans:
     yy, own_y, square_yy = _own_sums(kernel, y)
     xy, yx, square_xy = _cross_sums(kernel, x, y)
     xx, yy, xy, yx = xx / (n - 1), yy / (m - 1), xy / m, yx / n
-    within = _degenerate(square_xx / (n * (n - 1)), xx, xx) / (n * (n - 1))
-    within += _degenerate(square_yy / (m * (m - 1)), yy, yy) / (m * (m - 1))
-    second = 2 * within + 4 * _degenerate(square_xy / (n * m), xy, yx) / (n * m)
+    second = (
+        2 * _degenerate(square_xx / (n * (n - 1)), xx, xx) / (n * (n - 1)),
+        2 * _degenerate(square_yy / (m * (m - 1)), yy, yy) / (m * (m - 1)),
+        4 * _degenerate(square_xy / (n * m), xy, yx) / (n * m),
+    )
     return PairMeans(xx, yy, xy, yx, (own_x / n, own_y / m), second)
 
 

@@ -101,7 +101,7 @@ def test_the_error_exceeds_the_binomial_one():
 
 def test_the_error_falls_as_that_of_a_mean_at_least_and_stays_as_it_is_at_most():
     x, y = points(300, 2, 1) + 2, points(300, 2, 2)  # the sides meet in outliers
-    values, at_half = _halves(x, y, 5, 63)
+    values, at_half, _ = _halves(x, y, 5, 63)
     found = prdc(x, y)
     for value, variance, estimate in zip(values, at_half, found.values(), strict=True):
         assert estimate.value == value

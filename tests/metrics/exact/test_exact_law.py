@@ -78,7 +78,7 @@ def test_log_z_error_is_absolute():
     learnt = log_z_error(3.5, 2.0)
     assert math.isnan(learnt.stderr)
     assert "not sampled" in learnt.note
-    assert log_z_error(3.5, 2.0, torch.tensor(0.25)) == Estimate(1.5, 0.25, 1)
+    assert log_z_error(3.5, 2.0, torch.tensor(0.25)) == Estimate(1.5, 0.25, 1, shared=0.0)
     for stderr in (-0.1, math.inf, math.nan):
         with pytest.raises(ValueError, match=f"finite log_z_stderr >= 0, got {stderr}"):
             log_z_error(3.5, 2.0, stderr)
