@@ -54,7 +54,8 @@ class Score(_Frozen):
         value: The number, in `unit`; None where the cell is empty.
         stderr: Its standard error; None where none is known.
         shared: The part of `stderr` that comes from what the seeds of a model share (test rows,
-            reference, training rows): it does not average out over seeds. None: all of it may.
+            reference, training rows): it does not average out over seeds. None is not known: all
+            of it counts as shared.
         n: Points that it rests on.
         unit: "nats", "bits/dim", "" for a pure number, ...
         direction: "lower" or "higher" is better; "" where neither is.

@@ -105,7 +105,9 @@ def _table(board: Board, name: str, found: Sequence[Column]) -> str:
 def _line(board: Board, row: Row, found: Sequence[Column]) -> str:
     head = [row.family, row.model, *([row.learns_from] if board.shows_learning else [])]
     cells = [_cell(board, column, row.cells[column]) for column in found]
-    return " & ".join([*map(escape, head), *cells]) + r" \\"
+    flags = "".join(rf"\textsuperscript{{{board.footnotes[flag]}}}" for flag in row.flags)
+    named = [escape(text) + (flags if place == 1 else "") for place, text in enumerate(head)]
+    return " & ".join([*named, *cells]) + r" \\"
 
 
 def _cell(board: Board, column: Column, cell: Entry) -> str:

@@ -39,8 +39,9 @@ def leaderboard_md(
     lead = [
         f"# {escape(title)}",
         *(["\n".join(where)] if where else []),
-        "Every number is value ± standard error. Bold: the best of its column and all that differ "
-        "from it by at most two standard errors of the difference. Controls are never best.",
+        "Every number is value ± standard error. Bold: among models with three seeds or more, the "
+        "best of its column and all that Student's t cannot tell from it at the level of 5 %. "
+        "Controls, and models whose samples are copies, are never best.",
         "\n".join(legend),
     ]
     return "\n\n".join([*lead, *(_section(board) for board in boards.values())]) + "\n"
@@ -86,8 +87,10 @@ def _curves(board: Board) -> str:
 
 def _cells(board: Board, row: Row, found: Sequence[Column]) -> list[str]:
     model = f"{row.model} ({row.role})" if row.role else row.model
-    head = [row.family, model, *([row.learns_from] if board.shows_learning else [])]
-    return [*map(escape, head), *(_cell(board, c, row.cells[c]) for c in found)]
+    flags = "".join(f"<sup>{board.footnotes[flag]}</sup>" for flag in row.flags)
+    head = [escape(row.family), escape(model) + flags]
+    head += [escape(row.learns_from)] if board.shows_learning else []
+    return [*head, *(_cell(board, c, row.cells[c]) for c in found)]
 
 
 def _cell(board: Board, column: Column, cell: Entry) -> str:

@@ -28,13 +28,16 @@ def print_boards(
         primary = tasks[name].primary if name in tasks else ""
         console.print(_table(board, leading(board, primary)[:room]))
     if boards:
-        console.print("* best or tied with it; = exact, ≤ upper bound, ~ estimate (not ranked).\n")
+        console.print(
+            "* best or tied with it, of three seeds or more; = exact, ≤ upper bound, ~ estimate "
+            "(not ranked).\n"
+        )
 
 
 def _table(board: Board, found: Sequence[Column]) -> Table:
     table = Table(
         title=Text(board.task, style="bold"),
-        caption=Text(board.caption),
+        caption=Text("\n".join([board.caption, *_flags(board)])),
         title_justify="left",
         caption_justify="left",
         box=SIMPLE_HEAD,
@@ -47,8 +50,14 @@ def _table(board: Board, found: Sequence[Column]) -> Table:
     for place, row in enumerate(board.rows):
         closes = place + 1 == len(board.models) and bool(board.controls)
         cells = [_cell(column, row.cells[column]) for column in found]
-        table.add_row(Text(row.family), Text(row.model), *cells, end_section=closes)
+        model = Text(row.model + (" †" if row.flags and not row.is_control else ""))
+        table.add_row(Text(row.family), model, *cells, end_section=closes)
     return table
+
+
+def _flags(board: Board) -> list[str]:
+    """One line per model whose samples are not its own."""
+    return [f"† {row.model}: {'; '.join(row.flags)}." for row in board.models if row.flags]
 
 
 def _cell(column: Column, cell: Entry) -> Text:

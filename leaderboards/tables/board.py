@@ -11,7 +11,7 @@ from ...benchmark.contract.record import Record
 from .columns import THEMES, Column, columns_of, family_rank, label
 from .curves import Point, curve_columns, points
 from .entry import Entry, measured
-from .ranking import separates, winners
+from .ranking import FEWEST_SEEDS, separates, winners
 
 ROLES = {"oracle": "ceiling", "noise": "floor", "memoriser": "trap", "mode-dropper": "trap"}
 _FRAME = ("oracle", "mode-dropper", "memoriser", "noise")  # from the ceiling down
@@ -19,7 +19,10 @@ _FRAME = ("oracle", "mode-dropper", "memoriser", "noise")  # from the ceiling do
 
 @dataclass(frozen=True)
 class Row:
-    """One model on one task, over all of its seeds."""
+    """One model on one task, over all of its seeds.
+
+    A row with flags (samples that are copies) is shown and never best.
+    """
 
     model: str
     family: str
@@ -28,11 +31,17 @@ class Row:
     seeds: int
     admitted: bool
     cells: Mapping[Column, Entry]
+    flags: tuple[str, ...] = ()
 
     @property
     def is_control(self) -> bool:
         """Whether the row frames the table and is never best."""
         return self.family == "control"
+
+    @property
+    def may_be_best(self) -> bool:
+        """Whether the row competes."""
+        return not self.is_control and not self.flags
 
     @property
     def role(self) -> str:
@@ -91,14 +100,17 @@ class Board:
         counts = sorted({row.seeds for row in self.rows})
         measured = "error bars are of measurement only, not of training"
         spread = (
-            "the mean over seeds ± the standard deviation over seeds / √seeds, and never less "
-            "than the measurement's own error / √seeds"
+            "the mean over seeds, and its error from their spread / √seeds and from the test rows "
+            "and references that they share, which does not average out"
         )
+        fewest = f"with fewer than {FEWEST_SEEDS} seeds nobody is ranked"
         if counts in ([], [1]):
-            return f"One seed: {measured}."
+            return f"One seed: {measured}; {fewest}."
         if len(counts) == 1:
-            return f"{counts[0]} seeds: {spread}."
-        return f"With several seeds: {spread}; with one seed, {measured}."
+            return f"{counts[0]} seeds: {spread}" + (
+                "." if counts[0] >= FEWEST_SEEDS else f"; {fewest}."
+            )
+        return f"With several seeds: {spread}; with one seed, {measured}; {fewest}."
 
 
 def boards(records: Iterable[Record]) -> dict[str, Board]:
@@ -148,6 +160,7 @@ def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
         seeds=len(records),
         admitted=any(record.status != "not admitted" for record in records),
         cells={column: measured(column, records) for column in found},
+        flags=tuple(dict.fromkeys(flag for record in records for flag in record.flags)),
     )
 
 
@@ -173,14 +186,14 @@ def _warning(column: Column, rows: Sequence[Row]) -> str:
     the_foe = "the memoriser" if foe == "memoriser" else foe
     return (
         f"{column.label} does not put the oracle ahead of {the_foe} on this "
-        "task by two standard errors: nothing in this column is best."
+        "task by more than chance: nothing in this column is best."
     )
 
 
 def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
     best = {
         column: winners(
-            {row.model: row.cells[column] for row in rows if not row.is_control}, column.direction
+            {row.model: row.cells[column] for row in rows if row.may_be_best}, column.direction
         )
         for column in ranked
     }
@@ -198,7 +211,8 @@ def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
 
 def _footnotes(rows: Sequence[Row], found: Sequence[Column]) -> dict[str, str]:
     cells = [row.cells[column] for column in found for row in rows]
-    remarks = dict.fromkeys(cell.remark for cell in cells if cell.remark)
+    flags = [flag for row in rows for flag in row.flags]
+    remarks = dict.fromkeys([*flags, *(cell.remark for cell in cells if cell.remark)])
     return {remark: _letters(index) for index, remark in enumerate(remarks)}
 
 

@@ -33,7 +33,7 @@ class Point:
 
     def entry(self, metric: str) -> Entry:
         """Returns the number of a metric, or an empty cell."""
-        return self.entries.get(metric) or Entry(None, remark="not measured")
+        return self.entries.get(metric) or Entry(None, seeds=0, remark="not measured")
 
 
 def points(records: Sequence[Record]) -> list[Point]:

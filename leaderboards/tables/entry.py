@@ -26,14 +26,12 @@ class Entry(Measured):
 
     Attributes:
         n: Points that the number rests on; the fewest over seeds.
-        seeds: Seeds that the number is a mean over.
         status: Status of the runs behind an empty cell.
         remark: Why the cell is empty, or what a reader must know of its number.
         best: Whether the number is the column's best or ties with it.
     """
 
     n: int | None = None
-    seeds: int = 0
     status: str = "ok"
     remark: str = ""
     best: bool = False
@@ -63,7 +61,7 @@ def measured(column: Column, records: Sequence[Record]) -> Entry:
     ]
     if not scores:
         return _empty(column, records)
-    value, stderr = _over_seeds(scores)
+    value, stderr, drawn = _over_seeds(scores)
     missing = [r for r in records if not any(column.holds(s) and is_number(s) for s in r.scores)]
     notes = dict.fromkeys(score.note for score in scores if score.note)
     if missing:
@@ -75,6 +73,7 @@ def measured(column: Column, records: Sequence[Record]) -> Entry:
         value=value,
         stderr=stderr,
         mark=max((s.mark for s in scores), key=lambda m: _MARKS.index(m) if m in _MARKS else 9),
+        drawn=drawn,
         n=min((s.n for s in scores if s.n is not None), default=None),
         seeds=len(scores),
         remark="; ".join(notes),
@@ -86,23 +85,34 @@ def is_number(score: Score) -> bool:
     return score.value is not None and not math.isnan(score.value)
 
 
-def _over_seeds(scores: Sequence[Score]) -> tuple[float, float | None]:
+def _over_seeds(scores: Sequence[Score]) -> tuple[float, float | None, float | None]:
+    """The mean over seeds, its standard error, and the part of that which seeds draw anew.
+
+    The spread over seeds holds what each of them draws for itself (training, samples) and nothing
+    of what they share. Where it is smaller than samples alone would make it, it is so by chance.
+    """
     values = [score.value for score in scores if score.value is not None]
     if len(values) == 1:
-        return values[0], scores[0].stderr
+        return values[0], scores[0].stderr, None
     if not all(map(math.isfinite, values)):
-        return math.fsum(values), None
-    # Seeds that agree by chance, or by a deterministic fit, do not undo the error of measuring.
-    own = math.hypot(*(score.stderr or 0.0 for score in scores)) / len(values)
-    spread = statistics.stdev(values) / math.sqrt(len(values))
-    return statistics.fmean(values), max(spread, own)
+        return math.fsum(values), None, None
+    shared = statistics.fmean(_shared(score) ** 2 for score in scores)
+    own = statistics.fmean((score.stderr or 0.0) ** 2 - _shared(score) ** 2 for score in scores)
+    drawn = max(statistics.variance(values), own) / len(values)
+    return statistics.fmean(values), math.sqrt(drawn + shared), math.sqrt(drawn)
+
+
+def _shared(score: Score) -> float:
+    """The shared part of an error bar; of one that does not say, all of it."""
+    error = score.stderr or 0.0
+    return error if score.shared is None else min(score.shared, error)
 
 
 def _empty(column: Column, records: Sequence[Record]) -> Entry:
     reasons = dict.fromkeys(_why(column, record) for record in records)
     # A row of which one seed ran is not a failed row.
     status = min((r.status for r in records), key=lambda status: status != "ok")
-    return Entry(None, status=status, remark="; ".join(reasons))
+    return Entry(None, seeds=0, status=status, remark="; ".join(reasons))
 
 
 def _why(column: Column, record: Record) -> str:

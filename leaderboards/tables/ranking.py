@@ -1,6 +1,8 @@
 """Which numbers of a column are best, which tie with them, and whether the column means anything.
 
-A value ties with the best one when they differ by at most two standard errors of the difference.
+The difference of two numbers is measured against its standard error by Student's t (Welch): what
+seeds draw anew is known from their spread, with one degree of freedom less than seeds. What they
+share (test rows, reference) does not average out over them and is known from many rows.
 """
 
 from __future__ import annotations
@@ -9,6 +11,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from scipy import special
+
+FEWEST_SEEDS = 3  # with fewer a number is shown and never ranked
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -19,11 +26,15 @@ class Measured:
         value: The number, or None.
         stderr: Its standard error, or None.
         mark: "=", "<=" or "~" before a likelihood's number, else "".
+        seeds: Seeds that the number is a mean over.
+        drawn: The part of `stderr` that seeds draw anew; None with one seed, which cannot tell.
     """
 
     value: float | None
     stderr: float | None = None
     mark: str = ""
+    seeds: int = 1
+    drawn: float | None = None
 
 
 def gap_error(a: Measured, b: Measured) -> float:
@@ -31,13 +42,26 @@ def gap_error(a: Measured, b: Measured) -> float:
     return math.hypot(a.stderr or 0.0, b.stderr or 0.0)
 
 
+def reach(a: Measured, b: Measured) -> float:
+    """Returns how many standard errors two numbers may differ by and still be called alike.
+
+    The quantile of Student's t at Welch's degrees of freedom; two where no spread over seeds is
+    known.
+    """
+    spread = sum((cell.drawn or 0.0) ** 4 / (cell.seeds - 1) for cell in (a, b) if cell.seeds > 1)
+    if spread == 0:
+        return 2.0
+    freedom = max(gap_error(a, b) ** 4 / spread, 1.0)
+    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
+
+
 def rankable(cell: Measured, direction: str) -> bool:
     """Whether a number may be called best.
 
-    An upper bound may where lower is better, since the truth is then better still; an estimate
-    ("~") may not, since it can err to either side.
+    A mean over fewer than three seeds may not. An upper bound may where lower is better, since the
+    truth is then better still; an estimate ("~") may not, since it can err to either side.
     """
-    if cell.value is None or not math.isfinite(cell.value):
+    if cell.value is None or not math.isfinite(cell.value) or cell.seeds < FEWEST_SEEDS:
         return False
     return cell.mark in ("", "=") or (cell.mark == "<=" and direction == "lower")
 
@@ -57,18 +81,19 @@ def winners(cells: Mapping[str, Measured], direction: str) -> set[str]:
     return {
         name
         for name, cell in ranked.items()
-        if abs(_number(cell) - _number(best)) <= 2 * gap_error(cell, best)
+        if abs(_number(cell) - _number(best)) <= reach(cell, best) * gap_error(cell, best)
     }
 
 
 def separates(better: Measured, worse: Measured, direction: Literal["lower", "higher"]) -> bool:
-    """Whether a metric tells two controls apart: by more than two errors of the difference."""
+    """Whether a metric tells two controls apart by more than chance."""
     sign = 1 if direction == "lower" else -1
     if better.value is None or worse.value is None:
         return True  # nothing is known against the metric
     if better.value == worse.value:
         return False
-    return sign * (worse.value - better.value) > 2 * gap_error(better, worse)
+    gap = sign * (worse.value - better.value)
+    return gap > reach(better, worse) * gap_error(better, worse)
 
 
 def _number(cell: Measured) -> float:

@@ -88,9 +88,7 @@ def _different(
     return Estimate(value, math.sqrt(variance), int(n), f"of {len(z)} bins", math.sqrt(shared))
 
 
-def _count_variances(
-    z: NDArray[np.float64], threshold: float, part: float
-) -> tuple[float, float]:
+def _count_variances(z: NDArray[np.float64], threshold: float, part: float) -> tuple[float, float]:
     """Variances of the number of |z_b| above the threshold, for z_b drawn anew.
 
     First over both sides, then what the reference alone does, which makes `part` of the variance

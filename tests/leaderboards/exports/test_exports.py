@@ -59,6 +59,11 @@ def test_leaderboard_csv_has_a_row_a_cell(records):
     rows = read(leaderboard_csv(found))
     assert len(rows) == sum(len(board.rows) * len(board.columns) for board in found.values())
     assert all(row["printed"] or row["remark"] for row in rows)
+    assert not any(row["best"] == "True" for row in rows)  # one seed ranks nobody
+
+
+def test_leaderboard_csv_marks_the_best(seeded_results):
+    rows = read(leaderboard_csv(boards(read_records(seeded_results))))
     assert any(row["best"] == "True" for row in rows)
 
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 from dgmbench.benchmark.contract.record import Record, Score
+from dgmbench.leaderboards.exports.latex import leaderboard_tex
+from dgmbench.leaderboards.exports.markdown import leaderboard_md
 from dgmbench.leaderboards.tables.board import board, boards
 from dgmbench.leaderboards.tables.columns import FAMILIES
 
@@ -20,6 +22,11 @@ def mmd(value, stderr=0.01, protocol="n=100", **rest):
     return Score(
         metric="mmd", value=value, stderr=stderr, protocol=protocol, direction="lower", **rest
     )
+
+
+def over_seeds(model, *scores, **rest):
+    """Three seeds with the same scores."""
+    return [record(model, *scores, seed=seed, **rest) for seed in range(3)]
 
 
 def only_cells(found):
@@ -38,13 +45,14 @@ def test_rows_stand_by_family_and_controls_last_from_the_ceiling_down():
 
 
 def test_two_protocols_never_share_a_column():
-    found = board("t", [record("a", mmd(1.0)), record("b", mmd(0.1, protocol="n=200"))])
+    b = mmd(0.25, protocol="n=200")
+    found = board("t", [*over_seeds("a", mmd(1.0)), *over_seeds("b", b)])
     first, second = found.columns
     assert (first.protocol, second.protocol) == ("n=100", "n=200")
     assert (first.label, second.label) == ("MMD² [A]", "MMD² [B]")
     a, b = found.rows
     assert (a.cells[first].value, a.cells[second].value) == (1.0, None)
-    assert (b.cells[first].value, b.cells[second].value) == (None, 0.1)
+    assert (b.cells[first].value, b.cells[second].value) == (None, 0.25)
     assert b.cells[first].remark == "measured under another protocol"
     # Each is the best of its own column.
     assert a.cells[first].best
@@ -89,16 +97,40 @@ def test_one_seed_keeps_the_measurement_error():
 def test_seeds_give_mean_and_standard_error_of_the_mean():
     found = board("t", [record("a", mmd(v, 0.01), seed=s) for s, v in enumerate((1.0, 2.0, 6.0))])
     cell = only_cells(found)["a"]
-    # Deviations -2, -1, 3: variance 14 / 2 = 7, so that the error is sqrt(7 / 3).
+    # Deviations -2, -1, 3: variance 14 / 2 = 7, so that what seeds draw has the error sqrt(7 / 3).
     assert cell.value == pytest.approx(3.0)
-    assert cell.stderr == pytest.approx(math.sqrt(7 / 3))
+    assert cell.drawn == pytest.approx(math.sqrt(7 / 3))
+    assert cell.stderr == pytest.approx(math.sqrt(7 / 3 + 0.01**2))
     assert cell.seeds == 3
     assert found.caption.startswith("3 seeds: the mean over seeds")
 
 
-def test_seeds_that_agree_keep_the_error_of_measuring():
-    cell = only_cells(board("t", [record("a", mmd(1.0, 0.3), seed=s) for s in range(2)]))["a"]
-    assert cell.stderr == pytest.approx(0.3 / math.sqrt(2))
+def test_what_seeds_share_does_not_average_out():
+    def error(shared):
+        scores = [record("a", mmd(1.0, 0.5, shared=shared), seed=s) for s in range(4)]
+        return only_cells(board("t", scores))["a"].stderr
+
+    assert error(0.5) == pytest.approx(0.5)  # test rows alone: four seeds are one measurement
+    assert error(None) == pytest.approx(0.5)  # not said: the same
+    assert error(0.0) == pytest.approx(0.25)  # samples alone: four seeds are four measurements
+    assert error(0.3) == pytest.approx(math.sqrt(0.4**2 / 4 + 0.3**2))
+
+
+def test_copies_are_shown_and_never_best():
+    copies = ("400 of 400 samples are copies of training rows",)
+    rows = [*over_seeds("honest", mmd(1.0)), *over_seeds("copier", mmd(0.1), flags=copies)]
+    found = board("t", rows)
+    assert {name for name, cell in only_cells(found).items() if cell.best} == {"honest"}
+    assert found.footnotes == {copies[0]: "a"}
+    for text in (leaderboard_md({"t": found}, "t", []), leaderboard_tex({"t": found})):
+        assert "copier<sup>a</sup>" in text or r"copier\textsuperscript{a}" in text
+        assert copies[0] in text
+
+
+def test_one_seed_ranks_nobody():
+    found = board("t", [record("a", mmd(1.0)), record("b", mmd(2.0))])
+    assert not any(cell.best for cell in only_cells(found).values())
+    assert "nobody is ranked" in found.caption
 
 
 def test_a_failed_seed_is_told():
@@ -117,7 +149,8 @@ def test_seeds_of_different_claims_carry_the_weakest():
 def test_controls_are_never_best():
     oracle = record("oracle", mmd(0.0), family="control")
     noise = record("noise", mmd(9.0), family="control")
-    found = board("t", [oracle, noise, record("a", mmd(1.0)), record("b", mmd(2.0))])
+    rows = [*over_seeds("a", mmd(1.0)), *over_seeds("b", mmd(2.0))]
+    found = board("t", [oracle, noise, *rows])
     assert {name for name, cell in only_cells(found).items() if cell.best} == {"a"}
     assert not found.warnings
 
@@ -125,7 +158,7 @@ def test_controls_are_never_best():
 def test_nothing_is_best_where_the_oracle_is_not_ahead_of_noise():
     oracle = record("oracle", mmd(1.0), family="control")
     noise = record("noise", mmd(1.02), family="control")
-    found = board("t", [oracle, noise, record("a", mmd(0.5))])
+    found = board("t", [oracle, noise, *over_seeds("a", mmd(0.5))])
     assert not any(cell.best for cell in only_cells(found).values())
     (warning,) = found.warnings.values()
     assert "oracle ahead of noise" in warning

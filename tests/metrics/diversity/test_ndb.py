@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from dgmbench.metrics.diversity.ndb import NDB, _count_variance, ndb
+from dgmbench.metrics.diversity.ndb import NDB, _count_variances, ndb
 from dgmbench.metrics.numerics.clusters import cluster_centers, nearest_center
 from scipy import stats
 
@@ -57,10 +57,12 @@ def test_a_perfect_model_differs_in_the_share_of_the_level():
 
 def test_the_error_of_the_count_is_that_of_independent_tests():
     # At z = 0 a bin counts in 5 % of the draws, at the threshold in half of them.
-    assert _count_variance(np.zeros(40), 1.96) == pytest.approx(40 * 0.05 * 0.95, rel=0.03)
-    assert _count_variance(np.full(40, 1.96), 1.96) == pytest.approx(40 / 4, rel=0.03)
+    assert _count_variances(np.zeros(40), 1.96, 0.5)[0] == pytest.approx(
+        40 * 0.05 * 0.95, rel=0.03
+    )
+    assert _count_variances(np.full(40, 1.96), 1.96, 0.5)[0] == pytest.approx(40 / 4, rel=0.03)
     # Bins that are far out count in every draw.
-    assert _count_variance(np.repeat([-60.0, 60.0], 20), 1.96) < 0.01
+    assert _count_variances(np.repeat([-60.0, 60.0], 20), 1.96, 0.5)[0] < 0.01
 
 
 def test_the_noise_of_the_bins_does_not_count_twice():
@@ -68,7 +70,7 @@ def test_the_noise_of_the_bins_does_not_count_twice():
     chance = stats.norm.sf(1.96 - z) + stats.norm.cdf(-1.96 - z)
     twice = (chance * (1 - chance)).sum()
     # A hundred steps leave the law of mu a little wider than a point.
-    assert _count_variance(z, 1.96) == pytest.approx(2000 * 0.05 * 0.95, rel=0.2)
+    assert _count_variances(z, 1.96, 0.5)[0] == pytest.approx(2000 * 0.05 * 0.95, rel=0.2)
     assert twice > 1.6 * 2000 * 0.05 * 0.95
 
 
