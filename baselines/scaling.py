@@ -1,12 +1,7 @@
 r"""The map between a task's domain and the real, centred coordinates in which nets work.
 
-Real values are standardised by the mean and standard deviation of the training rows. Integers
-x in {0, ..., K-1} are dequantised, y = 2 (x + u) / K - 1 with u ~ U[0, 1) (Theis et al. 2016,
-arXiv:1511.01844, eq. 7), so that
-
-    E_u[log p(y)] + log |dy/dx|  <=  log P(x):
-
-the density of the dequantised point is a lower bound on the log-probability of the integer one.
+Real values are standardised by the mean and standard deviation of the training rows. Integers x in
+{0, ..., K-1} are dequantised (`dequantise`) and centred, y = 2 (x + u) / K - 1.
 """
 
 from __future__ import annotations
@@ -17,6 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ..benchmark.contract.task import Domain
+from .dequantise import floor, uniform
+
+CHUNK = 4096  # rows that are encoded at once
 
 
 class Scaling(nn.Module):
@@ -42,11 +40,19 @@ class Scaling(nn.Module):
             self.shift.copy_(train.mean(0))
             self.scale.copy_(train.std(0).clamp_min(1e-6))
 
+    def moments(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns mean and standard deviation of encoded rows, each `(D,)`; a chunk at a time."""
+        n, total, square = 0, torch.zeros(()).double(), torch.zeros(()).double()
+        for part in rows.split(CHUNK):
+            y = self.encode(part.to(self.shift.device)).flatten(1).double()
+            n, total, square = n + len(y), total + y.sum(0), square + y.square().sum(0)
+        mean = total / n
+        variance = (square - n * mean**2).clamp_min(0) / max(n - 1, 1)
+        return mean.to(self.shift), variance.sqrt().to(self.shift)
+
     def encode(self, x: Tensor) -> Tensor:
         """Returns centred coordinates of `(B, *shape)`; draws u on integer domains."""
-        x = x.to(self.shift.dtype)
-        if self.domain.levels is not None:
-            x = x + torch.rand_like(x)
+        x = x.to(self.shift.dtype) if self.domain.levels is None else uniform(x)
         return (x - self.shift) / self.scale
 
     def decode(self, y: Tensor) -> Tensor:
@@ -54,7 +60,7 @@ class Scaling(nn.Module):
         x = y * self.scale + self.shift
         if self.domain.levels is None:
             return x
-        return x.floor().clamp(0, self.domain.levels - 1).long()
+        return floor(x, self.domain.levels)
 
     @property
     def log_abs_det(self) -> Tensor:

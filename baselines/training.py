@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ..benchmark.contract.model import Budget, Diverged, GenerativeModel, seeded
+from ..benchmark.contract.model import Budget, Diverged, GenerativeModel
 from ..benchmark.contract.task import Domain, TrainingTask
+from .averages import Average, Best
+from .checkpoints import Checkpoint, packed, unpack
+from .flops import Flops
+from .players import Phase, Player
 from .scaling import Scaling
+from .streams import Rows, count
 
 # A loss is read back from the device, and val judged, this many times a training run.
 READINGS = 25
-
-
-@dataclass
-class Player:
-    """Parameters and the loss they descend.
-
-    Attributes:
-        name: What its curve is called.
-        params: The parameters it moves, or Adam's parameter groups where learning rates differ:
-            `[{"params": ..., "lr": ...}, ...]`.
-        loss: Maps a batch to a scalar; reads parameters, buffers and the batch, nothing else.
-        lr: Learning rate of Adam, annealed to 0 by a half cosine.
-        betas: Adam's decay rates.
-        turns: Optimiser steps that the player makes a round.
-    """
-
-    name: str
-    params: Iterable[nn.Parameter] | Iterable[dict[str, Any]]
-    loss: Callable[[Any], Tensor]
-    lr: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    turns: int = 1
-    optimizer: torch.optim.Adam = field(init=False)
-    moved: list[nn.Parameter] = field(init=False)
-    rates: list[float] = field(init=False)
-
-    def __post_init__(self) -> None:
-        # Fused: one call for all parameters, which on small nets halves the time of a step.
-        self.optimizer = torch.optim.Adam(self.params, lr=self.lr, betas=self.betas, fused=True)
-        groups = self.optimizer.param_groups
-        self.moved = [p for group in groups for p in group["params"]]
-        self.rates = [float(group["lr"]) for group in groups]
 
 
 class NeuralModel(nn.Module, GenerativeModel):
@@ -61,16 +33,22 @@ class NeuralModel(nn.Module, GenerativeModel):
     Attributes:
         network: Name of the submodule that `sample` evaluates; the harness counts its rows as the
             number of function evaluations (NFE).
-        ema: Decay of the running average of the parameters that `sample` and `log_prob` use in the
-            end; 0 uses the last ones.
+        half_life: Steps of the half-life of the average of the parameters that `sample` and
+            `log_prob` use in the end; 0 uses the last ones. Losses may read it as `average`.
         selects_on_val: Whether the parameters of the best validation loss are kept; only where the
             loss on held-out rows says how good the model is.
+        resumes: Whether `fit` takes a checkpoint to go on from.
+        progress: Of the phase of training, from 0 to 1.
         curve: Rows (step, player or "val", loss) of the last `fit`.
+        examples: Rows that the last `fit` drew from its batches.
+        training_flops: Floating-point operations of the last `fit`: those of the first step of
+            each phase, times its steps.
     """
 
     network: ClassVar[str] = "net"
-    ema: ClassVar[float] = 0.0
+    half_life: ClassVar[float] = 0.0
     selects_on_val: ClassVar[bool] = False
+    resumes: ClassVar[bool] = True
 
     def __init__(self, domain: Domain, lr: float = 1e-3) -> None:
         super().__init__()
@@ -80,12 +58,19 @@ class NeuralModel(nn.Module, GenerativeModel):
         self.domain = domain
         self.lr = lr
         self.scaling = Scaling(domain)
+        self.progress = 0.0
+        self.average = Average(nn.Module(), 0.0)
         self.curve: list[tuple[int, str, float]] = []
+        self.examples = self.training_flops = 0
 
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         return self.scaling.shift.device
+
+    def noise(self, n: int) -> Tensor:
+        """Draws n points of N(0, I) in scaled coordinates, shape `(n, D)`."""
+        return torch.randn(n, self.domain.dim, device=self.device)
 
     def loss(self, batch: Any) -> Tensor:
         """Returns the scalar that a one-player model descends, for a batch of `batches`."""
@@ -95,113 +80,129 @@ class NeuralModel(nn.Module, GenerativeModel):
         """Returns who plays; by default one player with all parameters and `loss`."""
         return [Player("loss", self.parameters(), self.loss, self.lr)]
 
+    def phases(self) -> list[Phase]:
+        """Returns the phases of training; by default one, with `players`."""
+        return [Phase("", 1.0, self.players)]
+
     def prepare(self, task: TrainingTask) -> None:
         """Sets what is computed from the training rows once, before the first step."""
         if task.train is not None:
-            self.scaling.fit(task.train.to(self.device))
+            self.scaling.fit(task.train)
 
     def batches(self, task: TrainingTask, batch_size: int) -> Iterator[Any]:
-        """Yields batches for ever: rows of train, drawn without replacement an epoch."""
+        """Yields batches for ever: rows of train, with their context on conditional tasks."""
         if task.train is None:
             raise ValueError(f"Expected training rows for {type(self).__name__}, got none.")
-        rows = task.train.to(self.device)
-        size = min(batch_size, len(rows))
-        while True:
-            order = torch.randperm(len(rows), device=rows.device)
-            for i in range(0, len(rows) - size + 1, size):
-                yield rows[order[i : i + size]]
+        return Rows(task.train, batch_size, self.device, task.context.get("train"))
 
     def after_step(self) -> None:
         """Called after each round of all players; by default does nothing."""
 
-    def fit(self, task: TrainingTask, budget: Budget) -> None:
-        """Trains for `budget.steps` rounds; see `GenerativeModel.fit`."""
-        self.train()
-        self.prepare(task)
-        self.curve = []
-        players, batches = self.players(), self.batches(task, budget.batch_size)
-        average = _Average(self, self.ema)
-        best = _Best(self, task.val if self.selects_on_val else None)
-        interval = max(1, budget.steps // READINGS)
-        for step in range(1, budget.steps + 1):
-            rate = 0.5 * (1 + math.cos(math.pi * (step - 1) / budget.steps))
-            losses = {p.name: self._play(p, batches, rate) for p in players}
-            self.after_step()
-            average.update()
-            if step % interval == 0 or step == budget.steps:
-                self._read(step, losses)
-                best.update(step)
-        average.apply()
-        best.apply()
-        self.eval()
+    def fit(
+        self, task: TrainingTask, budget: Budget, checkpoint: Checkpoint | None = None
+    ) -> None:
+        """Trains for `budget.steps` rounds; see `GenerativeModel.fit`.
 
-    def _play(self, player: Player, batches: Iterator[Any], rate: float) -> Tensor:
-        """Lets one player make its steps; returns its last loss."""
-        loss = torch.zeros(())
-        for group, lr in zip(player.optimizer.param_groups, player.rates, strict=True):
-            group["lr"] = lr * rate
-        for _ in range(player.turns):
-            player.optimizer.zero_grad(set_to_none=True)
-            loss = player.loss(next(batches))
-            loss.backward()
-            nn.utils.clip_grad_norm_(player.moved, 10.0)
-            player.optimizer.step()
-        return loss.detach()
+        Args:
+            task: What the model may see.
+            budget: What it may spend.
+            checkpoint: Where the run writes its state from time to time; a state that is there is
+                gone on from.
+        """
+        _Run(self, task, budget, checkpoint).finish()
 
-    def _read(self, step: int, losses: dict[str, Tensor]) -> None:
+
+class _Run:
+    """One training run: who plays when, and where it stands."""
+
+    def __init__(
+        self, model: NeuralModel, task: TrainingTask, budget: Budget, checkpoint: Checkpoint | None
+    ) -> None:
+        self.model, self.budget, self.checkpoint = model, budget, checkpoint
+        model.train()
+        model.prepare(task)
+        model.curve, model.examples, model.training_flops = [], 0, 0
+        self.stream = model.batches(task, budget.batch_size)
+        model.average = Average(model, model.half_life)
+        val = task.val if model.selects_on_val else None
+        self.best = Best(model, model.loss, val)
+        self.phases = model.phases()
+        # The step at which each phase ends.
+        shares = [sum(p.share for p in self.phases[: k + 1]) for k in range(len(self.phases))]
+        self.ends = [*(round(budget.steps * share) for share in shares[:-1]), budget.steps]
+        self.step = self.phase = 0
+        self.players = self.phases[0].players()
+        self._go_on()
+
+    def finish(self) -> None:
+        """Makes the steps that are left."""
+        start = self.ends[self.phase - 1] if self.phase else 0
+        while self.step < self.budget.steps:
+            if self.step == self.ends[self.phase]:
+                start, self.phase = self.step, self.phase + 1
+                self.players = self.phases[self.phase].players()
+            self.model.progress = (self.step - start) / max(self.ends[self.phase] - start, 1)
+            self.step += 1
+            self._round(self.step == start + 1, self.ends[self.phase] - start)
+            if self.checkpoint and self.checkpoint.due():
+                self._write(self.checkpoint)
+        self.model.progress = 1.0
+        self.best.apply(self.model.average)
+        self.model.eval()
+        if self.checkpoint:
+            self.checkpoint.clear()
+
+    def _round(self, first: bool, length: int) -> None:
+        """One step of every player; the first of a phase is counted for all of its steps."""
+        model, counter = self.model, Flops() if first else None
+        with counter or nullcontext():
+            losses = {p.name: p.play(self._draw, model.progress) for p in self.players}
+        if counter:
+            model.training_flops += counter.total * length
+        model.after_step()
+        model.average.update()
+        interval = max(1, self.budget.steps // READINGS)
+        if self.step % interval == 0 or self.step == self.budget.steps:
+            self._read(losses)
+
+    def _draw(self) -> Any:
+        batch = next(self.stream)
+        self.model.examples += count(batch)
+        return batch
+
+    def _read(self, losses: dict[str, Tensor]) -> None:
         for name, loss in losses.items():
             value = float(loss)
             if not math.isfinite(value):
-                raise Diverged(f"the loss of {name!r} was {value} at step {step}")
-            self.curve.append((step, name, value))
+                raise Diverged(f"the loss of {name!r} was {value} at step {self.step}")
+            self.model.curve.append((self.step, name, value))
+        judged = self.best.update(self.model.average, self.model.device)
+        if judged is not None:
+            self.model.curve.append((self.step, "val", judged))
 
+    def _write(self, checkpoint: Checkpoint) -> None:
+        model = self.model
+        tensors = packed(model, self.players, model.average, self.best, self.stream)
+        note = {
+            "step": self.step,
+            "phase": self.phase,
+            "averaged": model.average.steps,
+            "best": self.best.loss,
+            "curve": model.curve,
+            "examples": model.examples,
+            "flops": model.training_flops,
+        }
+        checkpoint.write(tensors, note)
 
-class _Average:
-    """Exponential moving average of the parameters, without the bias of its start."""
-
-    def __init__(self, model: NeuralModel, decay: float) -> None:
-        self.params = [p for p in model.parameters() if p.requires_grad] if decay else []
-        self.means = [p.detach().clone() for p in self.params]
-        self.decay, self.steps = decay, 0
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Moves the average; early on it forgets faster, the start soonest."""
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        if self.means:
-            torch._foreach_lerp_(self.means, [p.detach() for p in self.params], 1 - decay)
-
-    @torch.no_grad()
-    def apply(self) -> None:
-        """Puts the average in place of the parameters."""
-        for p, mean in zip(self.params, self.means, strict=True):
-            p.copy_(mean)
-
-
-class _Best:
-    """The parameters with the lowest loss on the validation rows."""
-
-    def __init__(self, model: NeuralModel, val: Tensor | None) -> None:
-        self.model = model
-        self.val = None if val is None else val[:1024].to(model.device)
-        self.loss = math.inf
-        self.state: dict[str, Tensor] | None = None
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Evaluates the loss with the same draws each time."""
-        if self.val is None:
+    def _go_on(self) -> None:
+        found = self.checkpoint.read() if self.checkpoint else None
+        if found is None:
             return
-        self.model.eval()
-        with seeded(0):
-            loss = float(self.model.loss(self.val))
-        self.model.train()
-        self.model.curve.append((step, "val", loss))
-        if loss < self.loss:
-            self.loss, self.state = loss, copy.deepcopy(self.model.state_dict())
-
-    def apply(self) -> None:
-        """Puts the best parameters back."""
-        if self.state is not None:
-            self.model.load_state_dict(self.state)
+        tensors, note = found
+        self.step, self.phase = note["step"], note["phase"]
+        self.players = self.phases[self.phase].players()
+        model = self.model
+        unpack(tensors, model, self.players, model.average, self.best, self.stream)
+        model.average.steps, self.best.loss = note["averaged"], note["best"]
+        model.curve = [(int(s), str(name), float(v)) for s, name, v in note["curve"]]
+        model.examples, model.training_flops = note["examples"], note["flops"]

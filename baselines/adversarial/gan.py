@@ -40,7 +40,7 @@ class GAN(NeuralModel):
     paper = "arXiv:1406.2661"
     likelihood = Likelihood.NONE
     network = "generator"
-    ema = 0.99
+    half_life = 69.0
 
     def __init__(
         self,
@@ -84,5 +84,12 @@ class GAN(NeuralModel):
         ]
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         return self.scaling.decode(self.generate(n).reshape(n, *self.domain.shape))

@@ -68,12 +68,21 @@ class MADE(NeuralModel):
         return -self.log_conditionals(batch).sum(1).mean()
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         rows = max(1, CHUNK // (self.domain.dim * self.observation.width))
         return torch.cat([self.log_conditionals(part).sum(1) for part in x.split(rows)])
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Draws one coordinate after the other; D passes of `net`."""
         drawn, sums = [], self.net.start(n)
         for d in range(self.domain.dim):

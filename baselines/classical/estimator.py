@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...benchmark.contract.model import Budget, GenerativeModel, Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
+from ..dequantise import said
 from ..scaling import Scaling
 from .resizable import Resizable
 
@@ -84,15 +85,27 @@ class Estimator(Resizable, GenerativeModel):
         return self.scaling.encode(x).flatten(1).double()
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         y = self.draw(n).to(self.scaling.shift.dtype)
         return self.scaling.decode(y.unflatten(1, self.domain.shape))
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         """Returns log p(x) in nats, or its bound on integers, shape `(B,)`."""
         log_p = self.in_chunks(self.density, self.encode(x))
         return (log_p + self.scaling.log_abs_det).float()
+
+    def estimator(self, draws: int | None = None) -> str:
+        return "exact" if self.domain.levels is None else said(1)
 
     @staticmethod
     def in_chunks(f: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:

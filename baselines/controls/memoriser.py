@@ -31,6 +31,13 @@ class Memoriser(Control):
             self.rows = task.train.to(self.device, self.dtype)
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Draws n rows of train."""
         return self.rows[torch.randint(len(self.rows), (n,), device=self.device)]

@@ -45,7 +45,14 @@ class ModeDropper(Oracle):
         return (label >= 0) & (label < self.modes.count - self.modes.count // 2)
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Draws n points by rejection; with replacement from the rows where no sampler is known.
 
         Raises:

@@ -44,7 +44,14 @@ class Oracle(Control):
             self.likelihood = Likelihood.EXACT
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Draws n points.
 
         Raises:
@@ -58,6 +65,8 @@ class Oracle(Control):
         return self.rows[torch.randperm(most, device=self.device)[:n]]
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         """Returns the true log p(x) in nats, shape `(B,)`."""
         return super().log_prob(x) if self.log_density is None else self.log_density(x)

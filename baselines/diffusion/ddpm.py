@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -29,25 +28,14 @@ from torch.distributions import Normal, kl_divergence
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
+from ..dequantise import cells
 from ..nets.time import TimeMLP
+from ..paths.chain import Chain
+from ..paths.path import SCHEDULES
+from ..paths.prediction import data_of_noise, independent, noise_of_data
 from ..training import NeuralModel
 
-SAMPLERS = ("ancestral", "ddim")
-
-
-def linear_schedule(T: int) -> Tensor:
-    """beta_1..beta_T rising from 0.1/T to 20/T: section 4's 1e-4..0.02 at T = 1000."""
-    return torch.linspace(0.1 / T, 20 / T, T, dtype=torch.double).clamp_max(0.999)
-
-
-def cosine_schedule(T: int) -> Tensor:
-    """beta_1..beta_T of Nichol & Dhariwal 2021 (arXiv:2102.09672, eq. 17)."""
-    time = torch.arange(T + 1, dtype=torch.double) / T
-    f = torch.cos((time + 0.008) / 1.008 * math.pi / 2).square()
-    return (1 - f[1:] / f[:-1]).clamp_max(0.999)
-
-
-SCHEDULES = {"linear": linear_schedule, "cosine": cosine_schedule}
+ETA = {"ancestral": 1.0, "ddim": 0.0}  # share of the noise of a step back
 
 
 class DDPM(NeuralModel):
@@ -71,9 +59,9 @@ class DDPM(NeuralModel):
     family = "diffusion"
     paper = "arXiv:2006.11239"
     likelihood = Likelihood.LOWER_BOUND
-    ema = 0.99
-
-    alpha_bar: Tensor
+    half_life = 69.0
+    samplers = tuple(ETA)
+    probe_arguments = frozenset({"variance"})
 
     def __init__(
         self,
@@ -88,40 +76,23 @@ class DDPM(NeuralModel):
         super().__init__(domain, lr)
         if schedule not in SCHEDULES:
             raise ValueError(f"Expected 'linear' or 'cosine' as schedule, got {schedule!r}.")
-        if variance not in ("large", "small"):
-            raise ValueError(f"Expected 'large' or 'small' as variance, got {variance!r}.")
         if T < 2:
             raise ValueError(f"Expected at least 2 diffusion steps, got {T}.")
-        self.T = T
-        self.variance = variance
+        self.chain = Chain(SCHEDULES[schedule](T), variance)
         self.net = TimeMLP(domain.dim, hidden)
-        alpha_bar = (1 - SCHEDULES[schedule](T)).cumprod(0)
-        # Entry 0 is data: alpha_bar[t] belongs to x_t. In float64, for 1 - alpha_bar is small.
-        self.register_buffer("alpha_bar", torch.cat([alpha_bar.new_ones(1), alpha_bar]))
 
     def encode(self, x: Tensor) -> Tensor:
         """Returns x_0 of points `(B, *shape)`: standardised, or the middles of the cells."""
-        if self.domain.levels is None:
-            return self.scaling.encode(x).flatten(1)
-        return ((2 * x.flatten(1).float() + 1) / self.domain.levels) - 1
-
-    def rates(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns sqrt(a_t) and sqrt(1 - a_t), each of shape `(B, 1)`, at steps t `(B,)`."""
-        a = self.alpha_bar[t].unsqueeze(1)
-        return a.sqrt().float(), (1 - a).sqrt().float()
-
-    def marginal(self, data: Tensor, t: Tensor) -> Normal:
-        """q(x_t | x_0) (eq. 4) for x_0 of shape `(B, D)` and t of shape `(B,)`."""
-        a, b = self.rates(t)
-        return Normal(a * data, b, validate_args=False)
+        K = self.domain.levels
+        return (self.scaling.encode(x) if K is None else cells(x, K)).flatten(1)
 
     def loss(self, batch: Tensor) -> Tensor:
         """Returns L_simple (eq. 14) of rows `(B, *shape)`, mean over D, t uniform in 1..T."""
         data = self.encode(batch)
-        t = torch.randint(1, self.T + 1, (len(data),), device=data.device)
-        noise = torch.randn_like(data)
-        q = self.marginal(data, t)
-        return (noise - self.net(q.mean + q.stddev * noise, t / self.T)).square().mean()
+        t = torch.randint(1, self.chain.T + 1, (len(data),), device=data.device)
+        noise = independent(data)
+        q = self.chain.marginal(data, t)
+        return (noise - self.net(q.mean + q.stddev * noise, t / self.chain.T)).square().mean()
 
     def predict(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the net's guesses of x_0 and of the noise.
@@ -135,76 +106,58 @@ class DDPM(NeuralModel):
         Returns:
             Two tensors of shape `(B, D)`.
         """
-        a, b = self.rates(t)
-        noise = self.net(x, t / self.T)
-        data = (x - b * noise) / a
+        a, b = self.chain.rates(t)
+        noise = self.net(x, t / self.chain.T)
+        data = data_of_noise(x, noise, a, b)
         if self.domain.levels is None:
             return data, noise
         data = data.clamp(-1, 1)
-        return data, (x - a * data) / b
-
-    def posterior_variance(self, t: int, s: int) -> Tensor:
-        """Variance of q(x_s | x_t, x_0), s < t: DDPM's eq. 7 at s = t - 1, DDIM's eq. 16."""
-        a, b = self.alpha_bar[t], self.alpha_bar[s]
-        return (1 - b) / (1 - a) * (1 - a / b)
-
-    def step_variance(self, t: int, s: int) -> Tensor:
-        """sigma_t^2 of the step back from t to s."""
-        if self.variance == "small" and s > 0:
-            return self.posterior_variance(t, s)
-        return 1 - self.alpha_bar[t] / self.alpha_bar[s]
-
-    def step_mean(self, data: Tensor, noise: Tensor, t: int, s: int, eta: float = 1.0) -> Tensor:
-        """Mean of x_s in DDIM's eq. 12; at eta = 1 it is the mean of q(x_s | x_t, x_0)."""
-        b = self.alpha_bar[s]
-        rest = 1 - b - eta**2 * self.posterior_variance(t, s)
-        return b.sqrt() * data + rest.clamp_min(0).sqrt() * noise
-
-    def step_back(self, x: Tensor, t: int, s: int, eta: float) -> Tensor:
-        """Draws x_s given x_t, shapes `(B, D)`; the last step, s = 0, adds no noise."""
-        data, noise = self.predict(x, torch.full((len(x),), t, device=x.device))
-        mean = self.step_mean(data, noise, t, s, eta)
-        if s == 0 or eta == 0:
-            return mean
-        return mean + eta * self.step_variance(t, s).sqrt() * torch.randn_like(x)
+        return data, noise_of_data(x, data, a, b)
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Draws n points, by "ancestral" (algorithm 2) or "ddim" (eta = 0); `steps` at most T."""
-        sampler, steps = sampler or "ancestral", steps or self.T
-        if sampler not in SAMPLERS:
+        eta = ETA.get(sampler or "ancestral")
+        if eta is None:
             raise ValueError(f"Expected 'ancestral' or 'ddim' as sampler, got {sampler!r}.")
-        if not 1 <= steps <= self.T:
-            raise ValueError(f"Expected 1 to {self.T} steps, got {steps}.")
-        times = torch.linspace(self.T, 0, steps + 1).round().long().tolist()
-        x = torch.randn(n, self.domain.dim, device=self.device)
-        for t, s in pairwise(times):
-            x = self.step_back(x, t, s, eta=1.0 if sampler == "ancestral" else 0.0)
+        times = self.chain.times(steps or self.chain.T)
+        x = self.chain.walk(self.noise(n), self.predict, times, eta)
         return self.scaling.decode(x.unflatten(1, self.domain.shape))
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         """Returns minus the variational bound (eq. 5) in nats, all T terms, one x_t for each."""
-        data = self.encode(x)
-        terms = [self.bound_term(data, t) for t in range(1, self.T + 1)]
-        last = torch.full((len(x),), self.T, device=x.device)
-        prior = kl_divergence(self.marginal(data, last), Normal(0.0, 1.0)).sum(1)
+        data, T = self.encode(x), self.chain.T
+        terms = [self.bound_term(data, t) for t in range(1, T + 1)]
+        last = torch.full((len(x),), T, device=x.device)
+        prior = kl_divergence(self.chain.marginal(data, last), Normal(0.0, 1.0)).sum(1)
         log_p = torch.stack(terms).sum(0) - prior
         return log_p if self.domain.levels else log_p + self.scaling.log_abs_det
 
+    def estimator(self, draws: int | None = None) -> str:
+        return f"variational bound of {self.chain.T} steps, one draw each"
+
     def bound_term(self, data: Tensor, t: int) -> Tensor:
         """Returns -L_{t-1} of eq. 5 at one draw of x_t, for x_0 of shape `(B, D)`: `(B,)`."""
-        time = torch.full((len(data),), t, device=data.device)
-        x = self.marginal(data, time).sample()
+        chain, time = self.chain, torch.full((len(data),), t, device=data.device)
+        x = chain.marginal(data, time).sample()
         guess, noise = self.predict(x, time)
-        scale = self.step_variance(t, t - 1).sqrt()
+        scale = chain.step_variance(t, t - 1).sqrt()
         if t == 1:
             return self.decoder_log_prob(data, guess, scale)
-        a, b = self.rates(time)
-        true_noise = (x - a * data) / b
-        q_scale = self.posterior_variance(t, t - 1).sqrt()
-        q = Normal(self.step_mean(data, true_noise, t, t - 1), q_scale)
-        return -kl_divergence(q, Normal(self.step_mean(guess, noise, t, t - 1), scale)).sum(1)
+        true_noise = noise_of_data(x, data, *chain.rates(time))
+        q_scale = chain.posterior_variance(t, t - 1).sqrt()
+        q = Normal(chain.step_mean(data, true_noise, t, t - 1), q_scale)
+        return -kl_divergence(q, Normal(chain.step_mean(guess, noise, t, t - 1), scale)).sum(1)
 
     def decoder_log_prob(self, data: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
         """Returns log p(x_0 | x_1), shape `(B,)`: a density, or a mass on cells (eq. 13)."""

@@ -16,7 +16,7 @@ density narrower than their own noise, and the energies would run away.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
 from ..nets.mlp import MLP
 from ..nets.waves import Waves
+from ..streams import Joined
 from ..training import NeuralModel
 
 
@@ -80,7 +81,9 @@ class EBM(NeuralModel):
     family = "energy"
     paper = "arXiv:1903.08689"
     likelihood = Likelihood.UNNORMALIZED
-    ema = 0.99
+    half_life = 69.0
+    samplers = ("langevin",)
+    probe_arguments = frozenset({"steps"})
 
     mean: Tensor
     std: Tensor
@@ -112,18 +115,18 @@ class EBM(NeuralModel):
         """Standardises by the training rows, and fills the buffer with noise."""
         super().prepare(task)
         if task.train is not None:
-            y = self.scaling.encode(task.train.to(self.device)).flatten(1)
-            self.mean.copy_(y.mean(0))
-            self.std.copy_(y.std(0).clamp_min(1e-6))
+            mean, std = self.scaling.moments(task.train)
+            self.mean.copy_(mean)
+            self.std.copy_(std.clamp_min(1e-6))
         self.replay.normal_()
+
+    def batches(self, task: TrainingTask, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields rows of train with as many negatives, drawn after the step before."""
+        return Joined(super().batches(task, batch_size), self.negatives)
 
     def encode(self, x: Tensor) -> Tensor:
         """Returns u of points `(B, *shape)`: shape `(B, D)`."""
         return (self.scaling.encode(x).flatten(1) - self.mean) / self.std
-
-    def noise(self, n: int) -> Tensor:
-        """Draws where chains start, N(0, I), shape `(n, D)`."""
-        return torch.randn(n, self.domain.dim, device=self.device)
 
     def blur(self, u: Tensor) -> Tensor:
         """Adds N(0, step / 2) to rows `(B, D)`."""
@@ -147,22 +150,31 @@ class EBM(NeuralModel):
         self.replay[rows] = u
         return u
 
-    def loss(self, batch: Tensor) -> Tensor:
-        """Returns the contrastive loss of rows `(B, *shape)`; its gradient is eq. 2."""
-        data = self.blur(self.encode(batch))
-        positive, negative = self.energy(data), self.energy(self.negatives(len(data)))
+    def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Returns the contrastive loss of rows and negatives; its gradient is eq. 2."""
+        rows, negatives = batch
+        positive, negative = self.energy(self.blur(self.encode(rows))), self.energy(negatives)
         size = positive.square().mean() + negative.square().mean()
         return positive.mean() - negative.mean() + self.decay * size
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Runs Langevin dynamics from noise."""
         u = self.run(self.noise(n), steps or self.steps)
         y = u * self.std + self.mean
         return self.scaling.decode(y.unflatten(1, self.domain.shape))
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         """Returns log p(x) + log Z in nats, shape `(B,)`; on integers at one dequantised point."""
         log_abs_det = self.scaling.log_abs_det - self.std.log().sum()
         return log_abs_det - self.energy(self.encode(x))

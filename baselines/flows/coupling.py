@@ -48,10 +48,10 @@ class Affine(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(dim))
 
     @torch.no_grad()
-    def fit(self, x: Tensor) -> None:
-        """Sets mean 0 and standard deviation 1 for the rows `(N, D)`."""
-        self.shift.copy_(x.mean(0))
-        self.log_scale.copy_(x.std(0).clamp_min(1e-6).log())
+    def fit(self, mean: Tensor, std: Tensor) -> None:
+        """Sets mean 0 and standard deviation 1 for rows of these moments, each `(D,)`."""
+        self.shift.copy_(mean)
+        self.log_scale.copy_(std.clamp_min(1e-6).log())
 
     def forward(self, x: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
         scale, log_det = self.log_scale.exp(), self.log_scale.sum()

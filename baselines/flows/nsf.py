@@ -9,8 +9,7 @@ An invertible net f from data to noise z ~ N(0, I) has the density (eq. 2)
 and is a chain of coupling layers, whose map of one coordinate is a rational-quadratic spline with
 linear tails (`flows/splines.py`), and of LU-decomposed linear layers between them (section 3.2).
 
-Integers are dequantised with u ~ U[0, 1), and the bound is tightened by K draws of u, which are K
-importance samples from a uniform q(u | x) (Hoogeboom et al. 2020, arXiv:2001.11235, eq. 8).
+Integers are dequantised, and the bound is tightened by K draws (`dequantise`).
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
+from ..dequantise import bound, said
 from ..training import NeuralModel
 from .coupling import Affine, Chain, LULinear, SplineCoupling
 
@@ -50,6 +50,7 @@ class NSF(NeuralModel):
     paper = "arXiv:1906.04032"
     network = "flow"
     selects_on_val = True
+    probe_arguments = frozenset({"particles"})
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class NSF(NeuralModel):
     def prepare(self, task: TrainingTask) -> None:
         super().prepare(task)
         if task.train is not None:
-            self.entry.fit(self.scaling.encode(task.train.to(self.device)).flatten(1))
+            self.entry.fit(*self.scaling.moments(task.train))
 
     def log_density(self, y: Tensor) -> Tensor:
         """Returns log p(y) in nats, shape `(B,)`, for scaled coordinates `(B, *shape)`."""
@@ -87,19 +88,29 @@ class NSF(NeuralModel):
         return -(self.log_density(self.scaling.encode(batch)).mean() + self.scaling.log_abs_det)
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         """Returns log p(x), on integers a bound from K draws of u, in nats, shape `(B,)`."""
-        K = 1 if self.domain.levels is None else self.particles
+        K = self._draws(draws)
         rows = max(1, CHUNK // (K * self.domain.dim))
-        return torch.cat([self._bound(part, K) for part in x.split(rows)])
+        parts = [bound(self.log_density, self.scaling.encode, part, K) for part in x.split(rows)]
+        return torch.cat(parts) + self.scaling.log_abs_det
 
-    def _bound(self, x: Tensor, K: int) -> Tensor:
-        y = self.scaling.encode(x.repeat(K, *[1] * (x.dim() - 1)))
-        log_p = self.log_density(y).unflatten(0, (K, -1))  # (K, B)
-        return log_p.logsumexp(0) - math.log(K) + self.scaling.log_abs_det
+    def estimator(self, draws: int | None = None) -> str:
+        return "exact" if self.domain.levels is None else said(self._draws(draws))
+
+    def _draws(self, draws: int | None) -> int:
+        return 1 if self.domain.levels is None else draws or self.particles
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
-        z = torch.randn(n, self.domain.dim, device=self.device)
-        y, _ = self.flow(z, inverse=True)
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
+        y, _ = self.flow(self.noise(n), inverse=True)
         return self.scaling.decode(y.reshape(n, *self.domain.shape))

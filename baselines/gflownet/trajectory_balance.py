@@ -70,6 +70,7 @@ class TrajectoryBalance(NeuralModel):
     family = "gflownet"
     paper = "arXiv:2201.13259"
     learns_from = "reward"
+    probe_arguments = frozenset({"particles"})
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class TrajectoryBalance(NeuralModel):
         self.particles, self.log_z_lr = particles, log_z_lr
         self.net = MLP(self.grid.dim * self.grid.levels, 2 * self.grid.dim + 1, hidden)
         self.log_flow = nn.Parameter(torch.zeros(()))
+        self._kept: tuple[tuple[int, ...], Tensor] | None = None
         exact = domain.num_states <= ENUMERABLE
         self.likelihood = Likelihood.EXACT if exact else Likelihood.LOWER_BOUND
 
@@ -203,18 +205,39 @@ class TrajectoryBalance(NeuralModel):
         states = self.domain.states().flatten(1).to(self.device)
         return self.grid.terminal_law(self.forward_policy(states))
 
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Draws n terminal states of P_F."""
         return self.rollout(n, self.forward_policy)[0][:, -1].unflatten(1, self.domain.shape)
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         """Returns log p(x) in nats, shape `(B,)`: exact, or a bound by the domain's size."""
         if self.likelihood is Likelihood.EXACT:
-            return self.terminal_law()[self.domain.index(x)].log().float()
-        repeated = x.flatten(1).long().repeat_interleave(self.particles, 0)
-        log_ratio = self.log_ratio(*self.unroll(repeated)).unflatten(0, (-1, self.particles))
-        return log_ratio.logsumexp(1) - math.log(self.particles)
+            return self._law()[self.domain.index(x)].log().float()
+        K = draws or self.particles
+        repeated = x.flatten(1).long().repeat_interleave(K, 0)
+        log_ratio = self.log_ratio(*self.unroll(repeated)).unflatten(0, (-1, K))
+        return log_ratio.logsumexp(1) - math.log(K)
+
+    def estimator(self, draws: int | None = None) -> str:
+        exact = self.likelihood is Likelihood.EXACT
+        return "exact" if exact else f"{draws or self.particles} backward trajectories"
+
+    def _law(self) -> Tensor:
+        """The exact law, kept until a parameter changes."""
+        state = tuple(p._version for p in self.parameters())
+        if self._kept is None or self._kept[0] != state:
+            self._kept = (state, self.terminal_law())
+        return self._kept[1]
 
     @torch.no_grad()
     def unroll(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -50,6 +50,7 @@ class VAE(NeuralModel):
     likelihood = Likelihood.LOWER_BOUND
     network = "decoder"
     selects_on_val = True
+    probe_arguments = frozenset({"particles"})
 
     def __init__(
         self,
@@ -95,18 +96,32 @@ class VAE(NeuralModel):
         return -elbo.mean()
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         z = self.prior().sample((n,))
         return self.observation.sample(self.theta(z)).reshape(n, *self.domain.shape)
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         """Returns the bound of K draws in nats, shape `(B,)`; time O(K B)."""
-        rows = max(1, CHUNK // (self.particles * self.domain.dim * self.observation.width))
-        return torch.cat([self._bound(part) for part in x.split(rows)])
+        K = draws or self.particles
+        rows = max(1, CHUNK // (K * self.domain.dim * self.observation.width))
+        return torch.cat([self._bound(part, K) for part in x.split(rows)])
 
-    def _bound(self, x: Tensor) -> Tensor:
+    def estimator(self, draws: int | None = None) -> str:
+        K = draws or self.particles
+        return "ELBO" if K == 1 else f"IWAE-{K}"
+
+    def _bound(self, x: Tensor, K: int) -> Tensor:
         q = self.posterior(x)
-        z = q.sample((self.particles,))  # (K, B, L)
+        z = q.sample((K,))  # (K, B, L)
         log_w = self.log_conditional(x, z) + self.prior().log_prob(z) - q.log_prob(z)
-        return log_w.logsumexp(0) - math.log(self.particles)
+        return log_w.logsumexp(0) - math.log(K)

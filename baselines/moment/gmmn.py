@@ -94,7 +94,7 @@ class GMMN(NeuralModel):
         if task.train is not None:
             rows = self.scaling.encode(task.train[:1024].to(self.device)).flatten(1)
             median = torch.pdist(rows).median().clamp_min(1e-3)
-            self.widths.copy_(median * torch.tensor(self.bandwidths))
+            self.widths.copy_(median * self.widths.new_tensor(self.bandwidths))
 
     def generate(self, n: int) -> Tensor:
         """Returns G(z), n scaled points, shape `(n, D)`."""
@@ -105,5 +105,12 @@ class GMMN(NeuralModel):
         return mmd2(self.scaling.encode(batch).flatten(1), self.generate(len(batch)), self.widths)
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         return self.scaling.decode(self.generate(n).reshape(n, *self.domain.shape))

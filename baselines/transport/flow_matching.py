@@ -19,9 +19,12 @@ from torch import Tensor
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
+from ..dequantise import said
 from ..nets.time import TimeMLP
+from ..paths.ode import SOLVERS, log_density, push
+from ..paths.path import Straight
+from ..paths.prediction import independent
 from ..training import NeuralModel
-from .ode import SOLVERS, log_density, push
 
 # Up to this many coordinates the divergence is exact; above, Hutchinson's estimate.
 EXACT_DIM = 16
@@ -46,7 +49,9 @@ class FlowMatching(NeuralModel):
     family = "transport"
     paper = "arXiv:2210.02747"
     likelihood = Likelihood.ESTIMATE
-    ema = 0.99
+    half_life = 69.0
+    samplers = SOLVERS
+    probe_arguments = frozenset({"solver", "steps", "likelihood_steps"})
 
     def __init__(
         self,
@@ -62,43 +67,41 @@ class FlowMatching(NeuralModel):
         super().__init__(domain, lr)
         if solver not in SOLVERS:
             raise ValueError(f"Expected one of {', '.join(SOLVERS)} as solver, got {solver!r}.")
-        self.sigma_min = sigma_min
+        self.path = Straight(sigma_min)
         self.solver, self.steps, self.likelihood_steps = solver, steps, likelihood_steps
         self.net = TimeMLP(domain.dim, hidden)
-
-    def path(self, noise: Tensor, data: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns x_t and the velocity of its line.
-
-        Args:
-            noise: x_0, shape `(B, D)`.
-            data: x_1, shape `(B, D)`.
-            t: Times, shape `(B,)`.
-
-        Returns:
-            Two tensors of shape `(B, D)`.
-        """
-        t = t[:, None]
-        shrink = 1 - self.sigma_min
-        return (1 - shrink * t) * noise + t * data, data - shrink * noise
 
     def loss(self, batch: Tensor) -> Tensor:
         """Returns the loss of eq. 23 of rows `(B, *shape)`, mean over D."""
         data = self.scaling.encode(batch).flatten(1)
-        t = torch.rand(len(data), device=data.device)
-        x, velocity = self.path(torch.randn_like(data), data, t)
-        return (self.net(x, t) - velocity).square().mean()
+        t, noise = torch.rand(len(data), device=data.device), independent(data)
+        guess = self.net(self.path.point(data, noise, t), t)
+        return (guess - self.path.velocity(data, noise, t)).square().mean()
 
     @torch.no_grad()
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Integrates the velocity from noise; `sampler` is a solver."""
-        noise = torch.randn(n, self.domain.dim, device=self.device)
-        y = push(self.net, noise, sampler or self.solver, steps or self.steps)
+        y = push(self.net, self.noise(n), sampler or self.solver, steps or self.steps)
         return self.scaling.decode(y.unflatten(1, self.domain.shape))
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         """Estimates log p(x) in nats by the instantaneous change of variables, shape `(B,)`."""
         y = self.scaling.encode(x).flatten(1)
         exact = self.domain.dim <= EXACT_DIM
         log_p = log_density(self.net, y, "rk4", self.likelihood_steps, exact)
         return log_p + self.scaling.log_abs_det
+
+    def estimator(self, draws: int | None = None) -> str:
+        trace = "exact" if self.domain.dim <= EXACT_DIM else "Hutchinson's"
+        noise = f", {said(1)}" if self.domain.levels else ""
+        return f"RK4 in {self.likelihood_steps} steps, {trace} trace{noise}"

@@ -52,24 +52,42 @@ class Diverged(RuntimeError):
 class GenerativeModel(ABC):
     """A model built from the domain alone.
 
+    `fit` runs with gradients, `sample` and `log_prob` without. Rows that a model is handed are on
+    the CPU in `fit`, and on the model's `device` in `log_prob`.
+
     Attributes:
         family: "latent", "adversarial", "flow", "autoregressive", "diffusion", "transport",
             "energy", "moment", "gflownet", "classical", "control", or "user".
         paper: arXiv id or citation.
-        learns_from: "samples" or "reward": what `fit` needs of the task.
+        learns_from: What `fit` needs of the task: "samples" or "reward"; the controls of this
+            package learn from the whole "task".
         likelihood: The claim of `log_prob`; an instance may set its own, by its domain.
+        conditional: Whether it takes a context; else conditional tasks do not admit it.
+        samplers: Names that `sample` takes as `sampler`; a model with steps names one at least.
+        probe_arguments: Arguments of the constructor that only `sample` and `log_prob` read: to
+            change them needs no new training.
+        network: Name of the attribute whose evaluations are counted per sample; "" for none.
     """
 
     family: ClassVar[str] = "user"
     paper: ClassVar[str] = ""
     learns_from: ClassVar[str] = "samples"
     likelihood: Likelihood = Likelihood.NONE
+    conditional: ClassVar[bool] = False
+    samplers: ClassVar[tuple[str, ...]] = ()
+    probe_arguments: ClassVar[frozenset[str]] = frozenset()
+    network: ClassVar[str] = ""
     domain: Domain
 
     @classmethod
     def supports(cls, domain: Domain) -> str | None:
         """Returns None, or the reason why the model cannot be built for `domain`."""
         return None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return torch.device("cpu")
 
     @abstractmethod
     def fit(self, task: TrainingTask, budget: Budget) -> None:
@@ -80,23 +98,35 @@ class GenerativeModel(ABC):
         """
 
     @abstractmethod
-    def sample(self, n: int, *, sampler: str | None = None, steps: int | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Draws n points of the domain.
 
         Args:
             n: Number of points.
+            context: What each is conditioned on, shape `(n, *context)`, on conditional tasks.
             sampler: Name of the sampler where the model has several; None is its own default.
             steps: Steps of an iterative sampler; None is its own default.
 
         Returns:
-            Shape `(n, *shape)`; float32 on real-valued domains, int64 on discrete ones.
+            Shape `(n, *shape)`; float32 on real-valued domains, integers on discrete ones.
         """
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
         """Returns log p(x), or what `likelihood` says of it.
 
         Args:
             x: Points of the domain, shape `(B, *shape)`.
+            context: What each is conditioned on, shape `(B, *context)`, on conditional tasks.
+            draws: Draws K of a bound or an estimate; None is the model's own default.
 
         Returns:
             In nats, shape `(B,)`.
@@ -105,6 +135,14 @@ class GenerativeModel(ABC):
             NotImplementedError: The model claims no likelihood.
         """
         raise NotImplementedError(f"{type(self).__name__} has no likelihood.")
+
+    def estimator(self, draws: int | None = None) -> str:
+        """Says how `log_prob` is computed ("exact", "IWAE-64"): a part of its number's protocol.
+
+        Args:
+            draws: As in `log_prob`.
+        """
+        return "exact" if self.likelihood is Likelihood.EXACT else ""
 
     def log_z(self) -> float | None:
         """Returns the model's estimate of the reward's log normaliser in nats, if it has one."""
@@ -116,9 +154,10 @@ def seeded(seed: int) -> Iterator[None]:
     """Runs a block from a fixed random state and gives the caller's state back.
 
     Args:
-        seed: Seed of torch's generators, on the CPU and on every CUDA device.
+        seed: Seed of torch's generators: on the CPU, and on the current CUDA device where CUDA is
+            in use.
     """
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=devices):
+    used = torch.cuda.is_available() and torch.cuda.is_initialized()
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if used else []):
         torch.manual_seed(seed)
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -166,6 +166,12 @@ class TrainingTask:
     val: Tensor | None = None
     log_reward: Callable[[Tensor], Tensor] | None = None
     context: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def copied(self) -> TrainingTask:
+        """Returns the same rows in memory of their own, which may be changed."""
+        train, val = (None if x is None else x.clone() for x in (self.train, self.val))
+        context = {split: c.clone() for split, c in self.context.items()}
+        return replace(self, train=train, val=val, context=context)
 
 
 @dataclass(frozen=True)

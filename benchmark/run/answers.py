@@ -20,6 +20,7 @@ from .inputs import Inputs
 from .recording import SAMPLING_COSTS, TRAINING_COSTS, costs, encoded, finish, shown
 from .scoring import scores
 from .task_files import keep_description
+from .truthful import trouble, without_claim
 
 if TYPE_CHECKING:
     from .job import Job
@@ -84,6 +85,9 @@ def score_answers(
             job.device,
         )  # fmt: skip
         found += scores(job.suite, inputs)
+    claim = _claim(answers)
+    if why := trouble((a.evidence for a in answers), claim.likelihood, found):
+        found = without_claim(found, why)
     spent = [
         score
         for answer in answers
@@ -92,7 +96,6 @@ def score_answers(
     ]
     spent = [*costs(trained or {}, TRAINING_COSTS, job.device), *spent]
     keep_description(task, job.root)
-    claim = _claim(answers)
     return finish(
         job,
         "ok",
@@ -103,7 +106,7 @@ def score_answers(
         log_prob={
             a.probe.name: encoded(a.evidence.log_prob)
             for a in answers
-            if a.evidence.log_prob is not None
+            if a.evidence.log_prob is not None and not why
         },
         rows=task.checksum,
         probes={a.probe.name: a.probe.settings for a in answers},

@@ -6,6 +6,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,24 +67,82 @@ def synchronise(device: str) -> None:
 STATUS = Path("/proc/self/status")
 
 
-@contextmanager
-def counted_rows(model: Any) -> Iterator[list[int]]:
-    """Counts the rows that `model.network` evaluates inside the block, with a forward hook.
+@dataclass
+class CountedRows:
+    """Rows that networks evaluated.
 
-    Yields:
-        A list of one count; empty where the model names no network.
+    Attributes:
+        total: Rows of the outermost calls.
+        reason: Why nothing is counted; empty where something can be.
     """
-    network = getattr(model, getattr(model, "network", ""), None)
-    if not isinstance(network, nn.Module):
-        yield []
-        return
-    count = [0]
 
-    def hook(_module: nn.Module, inputs: tuple[Any, ...], _output: Any) -> None:
-        count[0] += len(inputs[0])
+    total: int = 0
+    reason: str = ""
 
-    handle = network.register_forward_hook(hook)
+
+@contextmanager
+def counted_rows(model: Any) -> Iterator[CountedRows]:
+    """Counts the rows that a model's networks evaluate inside the block, with forward hooks.
+
+    Its network is what `model.network` names; of a user's object that names none, every module
+    that it holds. Calls within calls count once.
+    """
+    found, depth = CountedRows(), [0]
+    networks = _networks(model)
+    if not networks:
+        named = getattr(model, "network", None) == "" and not hasattr(model, "inner")
+        found.reason = "no network is evaluated" if named else "not counted: it holds no network"
+
+    def enter(_module: nn.Module, _inputs: Any, _keywords: Any) -> None:
+        depth[0] += 1
+
+    def leave(_module: nn.Module, inputs: Any, keywords: Any, _output: Any) -> None:
+        depth[0] -= 1
+        tensors = (
+            x for x in (*inputs, *keywords.values()) if isinstance(x, torch.Tensor) and x.dim()
+        )
+        if depth[0] == 0 and (first := next(tensors, None)) is not None:
+            found.total += len(first)
+
+    handles = [
+        handle
+        for network in networks
+        for handle in (
+            network.register_forward_pre_hook(enter, with_kwargs=True),
+            network.register_forward_hook(leave, with_kwargs=True, always_call=True),
+        )
+    ]
     try:
-        yield count
+        yield found
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
+        if networks and not found.total:
+            found.reason = "not counted: its networks were not called as modules"
+
+
+def _networks(model: Any) -> list[nn.Module]:
+    inner = getattr(model, "inner", None)
+    for owner in (model, inner):
+        try:
+            named = getattr(owner, getattr(owner, "network", ""), None)
+        except Exception:  # a property of a user's
+            named = None
+        if isinstance(named, nn.Module):
+            return [named]
+    if inner is None:
+        return []
+    if isinstance(inner, nn.Module):
+        return list(inner.children()) or [inner]
+    return list(_modules(getattr(inner, "__dict__", {})))
+
+
+def _modules(value: Any) -> Iterator[nn.Module]:
+    if isinstance(value, nn.Module):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _modules(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _modules(part)

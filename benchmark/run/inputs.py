@@ -81,8 +81,11 @@ class Inputs:
         self._given: dict[str, Callable[[], Any]] = {}
         self.missing: dict[str, str] = dict(NEVER)
         if evidence.samples is not None:
-            self._points(evidence.samples)
-            self._own(evidence.samples, evidence)
+            # Kept in the smallest type; arithmetic on levels needs a wide one.
+            real = evidence.samples.is_floating_point()
+            samples = evidence.samples if real else evidence.samples.long()
+            self._points(samples)
+            self._own(samples, evidence)
         if probe.kind == "likelihood":
             self._likelihood(evidence)
             self._truth()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
+from ...baselines.flops import Flops
 from ..contract.evidence import Evidence
-from ..contract.model import Diverged, GenerativeModel, Likelihood
+from ..contract.model import GenerativeModel, Likelihood
 from ..contract.probe import Probe
 from ..contract.task import Task
+from .checks import checked_log_prob, checked_samples, plain
 from .cost import counted_rows, synchronise
 from .seeding import all_seeded, derived_seed
 from .subset import fixed_subset
@@ -72,8 +72,7 @@ def claim_of(model: GenerativeModel, evidence: Evidence, question: Probe) -> Lik
 
 
 def _estimator(model: GenerativeModel, question: Probe) -> str:
-    told = getattr(model, "estimator", None)
-    return told(question.draws) if callable(told) else ""
+    return model.estimator(question.draws) if model.likelihood in CLAIMS else ""
 
 
 @contextmanager
@@ -97,7 +96,8 @@ def _samples(
         seconds = time.perf_counter() - start
     cost = {
         "samples_per_second": n / seconds,
-        "nfe": rows[0] / n if rows else None,
+        "nfe": rows.total / n if rows.total else None,
+        "nfe_reason": rows.reason,
         "flops_per_sample": flops,
     }
     own = None
@@ -134,17 +134,8 @@ def draw(
         if context is not None:
             given["context"] = context[first : first + size]  # type: ignore[assignment]
         drawn = model.sample(size, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
-        parts.append(_checked(drawn, size, task).cpu())
+        parts.append(checked_samples(drawn, size, task.domain))
     return torch.cat(parts)
-
-
-def _checked(samples: Tensor, n: int, task: Task) -> Tensor:
-    if len(samples) != n:
-        raise ValueError(f"Expected {n} samples from the model, got {len(samples)}.")
-    if samples.is_floating_point() and not bool(samples.isfinite().all()):
-        bad = int((~samples.flatten(1).isfinite()).any(1).sum())
-        raise Diverged(f"{bad} of {n} samples are NaN or infinite")
-    return task.domain.check("samples", samples)
 
 
 def _flops_per_sample(
@@ -154,20 +145,16 @@ def _flops_per_sample(
     given: dict[str, Any] = {"sampler": question.sampler, "steps": question.steps}
     given["context"] = None if context is None else context[:n]
     given = {k: v for k, v in given.items() if v is not None}
-    try:
-        with FlopCounterMode(display=False) as counter:
-            model.sample(n, **given)
-    except RuntimeError:  # its hooks do not suit samplers that follow gradients
-        return None
-    return counter.get_total_flops() / n or None
+    with Flops() as counter:
+        model.sample(n, **given)
+    return counter.total / n or None
 
 
 def likelihoods(question: Probe, model: GenerativeModel, task: Task) -> Evidence:
     """Returns what a model says of the test rows, of all states of a small domain, of log Z.
 
     Raises:
-        ValueError: A log-probability is NaN or of the wrong shape, or an exact law does not sum
-            to 1.
+        ValueError: See `checked_log_prob`.
     """
     log_prob = law = None
     if model.likelihood in CLAIMS and task.test is not None:
@@ -178,11 +165,6 @@ def likelihoods(question: Probe, model: GenerativeModel, task: Task) -> Evidence
             pass  # it has no likelihood after all
     if model.likelihood is Likelihood.EXACT and task.domain.is_enumerable and not task.conditional:
         law = log_probs(model, task.domain.states(), None, None).exp()
-        if not math.isclose(float(law.sum()), 1.0, abs_tol=1e-3):
-            raise ValueError(
-                f"Expected an exact likelihood to sum to 1 over the {len(law)} states, "
-                f"got {float(law.sum()):.4f}."
-            )
     log_z = model.log_z()
     return Evidence(
         log_prob=log_prob, law=law, log_z=None if log_z is None else torch.tensor(float(log_z))
@@ -195,22 +177,16 @@ def log_probs(
     """Returns float64 log-probabilities on the CPU, shape `(B,)`, in chunks.
 
     Raises:
-        ValueError: NaN, or another shape.
+        ValueError: See `checked_log_prob`.
     """
-    device = getattr(model, "device", torch.device("cpu"))
     parts = []
     for first in range(0, len(x), LIKELIHOOD_ROWS):
         part = slice(first, first + LIKELIHOOD_ROWS)
         given: dict[str, Any] = {} if draws is None else {"draws": draws}
         if context is not None:
-            given["context"] = context[part].to(device)
+            given["context"] = context[part].to(model.device)
         # A copy: what a model does to its rows must not reach those of the task.
-        rows = x[part].clone().to(device)
-        parts.append(model.log_prob(rows, **given).detach().cpu().double())
-    log_prob = torch.cat(parts)
-    if log_prob.shape != (len(x),):
-        raise ValueError(f"Expected log_prob of shape ({len(x)},), got {tuple(log_prob.shape)}.")
-    bad = int(log_prob.isnan().sum())
-    if bad:
-        raise ValueError(f"Expected log_prob without NaN, got {bad} of {len(x)} rows.")
-    return log_prob
+        rows = x[part].clone().to(model.device)
+        rows = rows.long() if model.domain.levels is not None else rows
+        parts.append(plain(model.log_prob(rows, **given), "log_prob"))
+    return checked_log_prob(torch.cat(parts), len(x))

@@ -77,8 +77,10 @@ def _check_sources(job: Job) -> None:
 def _shown(job: Job) -> Any:
     """What the model may see; the rest of the task's rows leaves the memory at once."""
     task = job.outline.load()
-    whole = getattr(job.model.load(), "learns_from", "samples") == "task"
-    return task if whole else task.for_training()
+    if getattr(job.model.load(), "learns_from", "samples") == "task":
+        return task
+    shown = task.for_training()
+    return shown.copied() if job.model.is_users else shown
 
 
 def _ask(job: Job, model: GenerativeModel, store: Store) -> None:

@@ -6,10 +6,12 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ...baselines.checkpoints import Checkpoint
 from ..contract.model import GenerativeModel
 from .cost import PeakMemory, synchronise
 from .seeding import all_seeded, derived_seed
@@ -35,13 +37,20 @@ def train(job: Job, task: Any, store: Store) -> GenerativeModel:
     with all_seeded(derived_seed(job.seed, "training", job.task.name, job.model.target)):
         model = made(job)
         memory, start = PeakMemory(job.device), time.perf_counter()
-        model.fit(task, job.budget)
+        checkpoint = _checkpoint(job, store)
+        if getattr(model, "resumes", False) is True:
+            model.fit(task, job.budget, checkpoint)  # type: ignore[call-arg]
+        else:
+            model.fit(task, job.budget)
         synchronise(job.device)
-        seconds, peak = time.perf_counter() - start, (memory.read(), memory.growth())
+        seconds = checkpoint.seconds + time.perf_counter() - start
+        peak = memory.read(), memory.growth()
     with store.writing("train", job.keys["train"]) as folder:
         state = _state(model)
         if state is not None:
             save_file(state, folder / "weights.safetensors")
+            layout = getattr(model, "layout", lambda: None)()
+            (folder / "layout.json").write_text(json.dumps(layout))
         curve = [list(row) for row in getattr(model, "curve", [])]
         (folder / "curve.json").write_text(json.dumps(curve))
         cost = _cost(model, job, seconds, peak)
@@ -63,11 +72,13 @@ def restored(job: Job, store: Store) -> GenerativeModel | None:
         model = made(job)
     try:
         state = load_file(folder / "weights.safetensors", device=job.device)
-        model.load_state_dict(state)  # type: ignore[attr-defined]
-    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError):
+        layout = json.loads((folder / "layout.json").read_text())
+        given = () if layout is None else (layout,)
+        model.load_state_dict(state, *given)  # type: ignore[attr-defined]
+    except Exception:  # a net that is built in `fit` has no place for its weights yet
         return None
-    if isinstance(model, torch.nn.Module):
-        model.eval()
+    if callable(getattr(model, "eval", None)):
+        model.eval()  # type: ignore[attr-defined]
     return model
 
 
@@ -90,20 +101,31 @@ def _state(model: Any) -> dict[str, Tensor] | None:
 def _cost(
     model: GenerativeModel, job: Job, seconds: float, memory: tuple[int, int | None]
 ) -> dict[str, Any]:
-    made_examples = getattr(model, "examples", None)
     return {
         "parameters": _count(model),
         "training_seconds": seconds,
-        "training_examples": made_examples,
+        "training_examples": _number(model, "examples"),
+        "training_flops": _number(model, "training_flops"),
         "peak_memory": memory[0],
         "memory_growth": memory[1],
     }
 
 
+def _checkpoint(job: Job, store: Store) -> Checkpoint:
+    """Where a training that is cut off leaves its state for the next run."""
+    return Checkpoint(store.root / "checkpoints" / f"{job.keys['train'][:24]}.safetensors")
+
+
+def _number(model: Any, name: str) -> int | None:
+    """A count that a model of ours keeps; 0 counts as none."""
+    return getattr(model, name, None) or None
+
+
 def _count(model: Any) -> int | None:
     """Trainable parameters; the numbers that are kept where none is trained by gradient."""
     parameters = getattr(model, "parameters", None)
-    trained = sum(p.numel() for p in parameters()) if callable(parameters) else 0
+    held = parameters() if callable(parameters) else ()
+    trained = sum(p.numel() if isinstance(p, Tensor) else np.size(p) for p in held)
     state = _state(model)
     kept = None if state is None else sum(v.numel() for v in state.values())
     return trained or kept

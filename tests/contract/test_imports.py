@@ -39,7 +39,7 @@ ALLOWED = {
     "benchmark.speed": {"benchmark.speed", "benchmark.run.cost", "metrics"},
     "benchmark.cli": {"benchmark", "baselines", "metrics", "leaderboards", "__version__"},
     "baselines": {"baselines", "benchmark.contract"},
-    "leaderboards": {"leaderboards", "benchmark.contract.record"},
+    "leaderboards": {"leaderboards", "benchmark.contract.record", "benchmark.contract.files"},
     "leaderboards.hardware": {"benchmark.contract.record"},
     "leaderboards.tables": {"leaderboards.tables", "benchmark.contract.record"},
     "leaderboards.exports": {

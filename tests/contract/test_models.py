@@ -92,7 +92,8 @@ def trained():
 def test_family_paper_and_reason_are_declared(name):
     cls = MODELS[name]
     assert cls.family in FAMILIES
-    assert cls.learns_from in {"samples", "reward"}
+    assert (cls.learns_from == "task") == (cls.family == "control")
+    assert cls.learns_from in {"samples", "reward", "task"}
     assert cls.paper or cls.family == "control"
     reasons = {word: cls.supports(domain) for word, domain in DOMAINS.items()}
     assert all(r is None or (isinstance(r, str) and len(r) > 10) for r in reasons.values())

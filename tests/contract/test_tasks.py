@@ -68,7 +68,7 @@ def test_a_reward_is_the_density_times_z(task):
 
 def test_what_is_shown_for_training_holds_no_test_row(task):
     shown = task.for_training()
-    assert set(vars(shown)) == {"domain", "train", "val", "log_reward"}
+    assert set(vars(shown)) == {"domain", "train", "val", "log_reward", "context"}
 
 
 def test_the_same_name_gives_the_same_rows(task):

@@ -3,7 +3,8 @@ import math
 import pytest
 import scipy.stats
 import torch
-from dgmbench.baselines.diffusion.ddpm import DDPM, cosine_schedule, log_interval
+from dgmbench.baselines.diffusion.ddpm import DDPM, log_interval
+from dgmbench.baselines.paths.path import cosine_schedule
 from dgmbench.benchmark.contract.model import Budget, Likelihood
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
 from torch import nn
@@ -15,7 +16,7 @@ class Optimal(nn.Module):
 
     def __init__(self, model: DDPM) -> None:
         super().__init__()
-        self.alpha_bar, self.T = model.alpha_bar, model.T
+        self.alpha_bar, self.T = model.chain.alpha_bar, model.chain.T
 
     def forward(self, x, t):
         a = self.alpha_bar[(t * self.T).round().long()]
@@ -36,12 +37,12 @@ def gaussian_model(dim: int = 2, **kwargs) -> DDPM:
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_marginal_is_the_product_of_the_steps(schedule):
     model = DDPM(Domain((1,)), T=20, schedule=schedule)
-    a = model.alpha_bar.double()
+    a = model.chain.alpha_bar.double()
     scale, variance = 1.0, 0.0
     for t in range(1, 21):
         beta = float(1 - a[t] / a[t - 1])
         scale, variance = scale * math.sqrt(1 - beta), (1 - beta) * variance + beta
-        q = model.marginal(torch.ones(1, 1), torch.tensor([t]))
+        q = model.chain.marginal(torch.ones(1, 1), torch.tensor([t]))
         assert float(q.mean) == pytest.approx(scale, rel=1e-6)
         assert float(q.variance) == pytest.approx(variance, rel=1e-6)
 
@@ -49,14 +50,14 @@ def test_marginal_is_the_product_of_the_steps(schedule):
 def test_schedules_end_in_noise():
     for schedule in ("linear", "cosine"):
         model = DDPM(Domain((1,)), T=100, schedule=schedule)
-        assert float(model.alpha_bar[-1]) < 1e-4
+        assert float(model.chain.alpha_bar[-1]) < 1e-4
     assert bool((cosine_schedule(100).diff() > 0).all())
 
 
 def test_ddim_with_full_noise_is_the_ancestral_sampler():
     """DDIM's eqs. 12 and 16 at eta = 1 and s = t - 1 are DDPM's eqs. 6 and 7."""
     model = DDPM(Domain((1,)), T=50, variance="small")
-    a = model.alpha_bar.double()
+    a = model.chain.alpha_bar.double()
     data, noise = torch.randn(4, 1), torch.randn(4, 1)
     for t in range(2, 51):
         beta = 1 - a[t] / a[t - 1]
@@ -65,10 +66,10 @@ def test_ddim_with_full_noise_is_the_ancestral_sampler():
             a[t - 1].sqrt() * beta / (1 - a[t]) * data
             + (1 - beta).sqrt() * (1 - a[t - 1]) / (1 - a[t]) * x
         )
-        ours = model.step_mean(data, noise, t, t - 1)
+        ours = model.chain.step_mean(data, noise, t, t - 1)
         torch.testing.assert_close(ours, mean, rtol=1e-4, atol=1e-5)
         variance = float((1 - a[t - 1]) / (1 - a[t]) * beta)
-        assert float(model.step_variance(t, t - 1)) == pytest.approx(variance, rel=1e-3)
+        assert float(model.chain.step_variance(t, t - 1)) == pytest.approx(variance, rel=1e-3)
 
 
 def test_bound_is_tight_for_gaussian_data_and_the_optimal_net():
@@ -84,7 +85,7 @@ def test_bound_is_tight_for_gaussian_data_and_the_optimal_net():
 def test_small_variance_loosens_the_bound_by_the_closed_form():
     """The Gaussian KL of variances beta~_t and beta_t, summed over t > 1, is what it costs."""
     large, small = gaussian_model(T=30), gaussian_model(T=30, variance="small")
-    a = large.alpha_bar.double()
+    a = large.chain.alpha_bar.double()
     beta = 1 - a[1:] / a[:-1]
     ratio = (beta * (1 - a[:-1]) / (1 - a[1:]) / beta)[1:]
     # True reverse step N(m, beta), model N(m, beta~): KL = (1/ratio - 1 + log ratio) / 2.
@@ -160,7 +161,7 @@ def test_loss_of_the_optimal_net_is_the_mean_posterior_variance():
     """Var[e | x_t] = a_t where data are N(0, 1), so that L_simple is the mean of a_t over t."""
     model = gaussian_model(T=10)
     losses = torch.stack([model.loss(torch.randn(5000, 2)) for _ in range(20)])
-    expected = float(model.alpha_bar[1:].mean())
+    expected = float(model.chain.alpha_bar[1:].mean())
     assert float(losses.mean()) == pytest.approx(expected, rel=0.02)
 
 

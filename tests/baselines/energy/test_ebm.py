@@ -40,12 +40,14 @@ def test_loss_is_the_difference_of_energies_and_moves_the_buffer():
     before = model.replay.clone()
     data = torch.randn(16, 2)
     torch.manual_seed(1)
-    loss = model.loss(data)
+    negatives = model.negatives(16)
+    torch.manual_seed(1)
+    loss = model.loss((data, negatives))
     torch.manual_seed(1)
     blurred = model.blur(data)
     moved = (model.replay != before).any(1)
     assert int(moved.sum()) == 16
-    # Same draws, same negatives: the loss is their mean energy against that of data.
+    # The loss is their mean energy against that of data, and moves nothing itself.
     negative = model.energy(model.replay[moved]).mean()
     torch.testing.assert_close(loss, model.energy(blurred).mean() - negative)
 

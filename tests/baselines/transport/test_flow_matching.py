@@ -2,8 +2,8 @@ import math
 
 import pytest
 import torch
+from dgmbench.baselines.paths.ode import integrate, log_density, push
 from dgmbench.baselines.transport.flow_matching import FlowMatching
-from dgmbench.baselines.transport.ode import integrate, log_density, push
 from dgmbench.benchmark.contract.model import Likelihood
 from dgmbench.benchmark.contract.task import Domain
 from torch import nn
@@ -66,7 +66,7 @@ def test_gaussian_pair_has_the_velocity_in_closed_form():
     noise, data = torch.randn(200_000, 1), 0.5 + 0.3 * torch.randn(200_000, 1)
     for time in (0.1, 0.5, 0.9):
         t = torch.full((200_000,), time)
-        x, velocity = model.path(noise, data, t)
+        x, velocity = model.path.point(data, noise, t), model.path.velocity(data, noise, t)
         design = torch.cat([x, torch.ones_like(x)], 1)
         fit = torch.linalg.lstsq(design, velocity).solution
         probe = torch.tensor([[-0.5], [0.2], [1.0]])
@@ -78,8 +78,9 @@ def test_gaussian_pair_has_the_velocity_in_closed_form():
 def test_path_starts_at_noise_and_ends_within_sigma_min_of_data():
     model = FlowMatching(Domain((2,)), sigma_min=0.01)
     noise, data = torch.randn(4, 2), torch.randn(4, 2)
-    start, _ = model.path(noise, data, torch.zeros(4))
-    end, velocity = model.path(noise, data, torch.ones(4))
+    start = model.path.point(data, noise, torch.zeros(4))
+    end = model.path.point(data, noise, torch.ones(4))
+    velocity = model.path.velocity(data, noise, torch.ones(4))
     torch.testing.assert_close(start, noise)
     torch.testing.assert_close(end, data + 0.01 * noise)
     torch.testing.assert_close(velocity, end - start)

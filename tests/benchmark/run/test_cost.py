@@ -38,9 +38,47 @@ def test_rows_that_a_network_evaluates_are_counted():
     with counted_rows(Model()) as count:
         Model.net(torch.zeros(3, 2))
         Model.net(torch.zeros(4, 2))
-    assert count == [7]
+    assert count.total == 7
     Model.net(torch.zeros(5, 2))
-    assert count == [7]  # the hook is gone
+    assert count.total == 7  # the hook is gone
     with counted_rows(object()) as none:
         pass
-    assert none == []
+    assert none.total == 0 and "not counted" in none.reason
+
+
+class Held:
+    """What a user's object may hold its nets in, behind the wrapper's `inner`."""
+
+    def __init__(self, **held):
+        self.inner = self
+        self.__dict__.update(held)
+
+
+class Nested(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(2, 2)
+
+    def forward(self, x, scale=1):
+        return self.body(self.body(x)) * scale
+
+
+def test_nets_of_a_users_object_are_found_and_calls_within_calls_count_once():
+    net = Nested()
+    for held in (Held(model=net), Held(nets={"a": [net]}), Held(network="net", net=net)):
+        with counted_rows(held) as count:
+            net(torch.zeros(3, 2))
+            net(x=torch.zeros(4, 2), scale=2)
+        assert (count.total, count.reason) == (7, "")
+
+
+def test_what_is_not_counted_says_so():
+    class NoNetwork:
+        network = ""
+
+    with counted_rows(NoNetwork()) as count:
+        pass
+    assert count.reason == "no network is evaluated"
+    with counted_rows(Held(model=Nested())) as count:
+        pass
+    assert "not called as modules" in count.reason

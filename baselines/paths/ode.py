@@ -93,8 +93,9 @@ def log_density(
     Returns:
         Shape `(B,)`.
     """
-    probes = torch.eye(x.shape[1], device=x.device, dtype=x.dtype).unsqueeze(1)
-    if not exact:
+    if exact:
+        probes = torch.eye(x.shape[1], device=x.device, dtype=x.dtype).unsqueeze(1)
+    else:
         probes = torch.randint_like(x, 2).mul(2).sub(1).unsqueeze(0)
 
     def f(t: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -1,0 +1,1 @@
+"""What diffusion and transport share: paths between data and noise, predictions, couplings."""
