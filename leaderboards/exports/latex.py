@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from ..tables.board import Board, Row
+from ..tables.board import Block, Board, Row, capital
 from ..tables.columns import Column, heading
 from ..tables.entry import Entry, printed
 from ..tables.rounding import Rounded
@@ -71,7 +71,7 @@ def leaderboard_tex(boards: Mapping[str, Board]) -> str:
 
 def _section(board: Board) -> str:
     parts = [rf"\section*{{{escape(board.task)}}}", escape(board.caption) + "\n"]
-    parts += [_table(board, name, found) for name, found in board.themes]
+    parts += [_table(board, block) for block in board.blocks]
     notes = [f"{key}: {escape(remark)}" for remark, key in board.footnotes.items()]
     notes += [escape(text) for text in board.warnings.values()]
     notes += [f"{escape(name)} is left out: {escape(why)}" for name, why in board.left_out]
@@ -83,22 +83,23 @@ def _section(board: Board) -> str:
     return "\n".join([*parts, r"\clearpage"])
 
 
-def _table(board: Board, name: str, found: Sequence[Column]) -> str:
+def _table(board: Board, block: Block) -> str:
+    found = block.columns
     heads = ["Family", "Model", *(["Learns from"] if board.shows_learning else [])]
-    heads += [escape(heading(column)) for column in found]
+    heads += [escape(heading(column, block.label(column))) for column in found]
     spec = "l" * (len(heads) - len(found)) + "r" * len(found)
     lines = [
         r"\medskip\noindent",
         rf"\begin{{tabular}}{{@{{}}{spec}@{{}}}}",
-        rf"\multicolumn{{{len(heads)}}}{{@{{}}l}}{{\textit{{{escape(name.capitalize())}}}}} \\",
+        rf"\multicolumn{{{len(heads)}}}{{@{{}}l}}{{\textit{{{escape(capital(block.title))}}}}} \\",
         r"\toprule",
         " & ".join(heads) + r" \\",
         r"\midrule",
-        *(_line(board, row, found) for row in board.models),
+        *(_line(board, row, found) for row in block.models),
     ]
-    if board.models and board.controls:
+    if block.models and block.controls:
         lines.append(r"\midrule")
-    lines += [_line(board, row, found) for row in board.controls]
+    lines += [_line(board, row, found) for row in block.controls]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 

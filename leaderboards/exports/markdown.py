@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ..tables.board import Board, Row
+from ..tables.board import Block, Board, Row, capital
 from ..tables.columns import Column, heading
 from ..tables.entry import Entry, printed
 
@@ -49,8 +49,8 @@ def leaderboard_md(
 
 def _section(board: Board) -> str:
     parts = [f"## {escape(board.task)}", escape(board.caption)]
-    for name, found in board.themes:
-        parts += [f"### {name.capitalize()}", _table(board, found)]
+    for block in board.blocks:
+        parts += [f"### {escape(capital(block.title))}", _table(board, block)]
     if board.curves:
         parts += ["### Quality against function evaluations", _curves(board)]
     notes = [f"- <sup>{key}</sup> {escape(remark)}" for remark, key in board.footnotes.items()]
@@ -63,11 +63,13 @@ def _section(board: Board) -> str:
     return "\n\n".join(parts)
 
 
-def _table(board: Board, found: Sequence[Column]) -> str:
+def _table(board: Board, block: Block) -> str:
+    found = block.columns
     heads = ["Family", "Model", *(["Learns from"] if board.shows_learning else [])]
     rule = ["---"] * len(heads) + ["---:"] * len(found)
-    lines = [_line([*heads, *(escape(heading(c)) for c in found)]), _line(rule)]
-    lines += [_line(_cells(board, row, found)) for row in board.rows]
+    named = [escape(heading(c, block.label(c))) for c in found]
+    lines = [_line([*heads, *named]), _line(rule)]
+    lines += [_line(_cells(board, row, found)) for row in block.rows]
     return "\n".join(lines)
 
 

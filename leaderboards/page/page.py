@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from ...benchmark.contract.record import Record, TaskRecord
 from ..hardware import distinct, machines
-from ..tables.board import Board, leading, place
+from ..tables.board import Board, capital, leading, place
 from ..tables.columns import Column
 from ..tables.entry import printed
 from ..tables.rounding import Rounded
@@ -141,7 +141,12 @@ def _templates() -> Templates:
         lstrip_blocks=True,
     )
     templates.globals |= {"printed": printed, "marks": _MARKS}
-    templates.filters |= {"typeset": typeset, "sortable": sortable, "paper": paper}
+    templates.filters |= {
+        "capital": capital,
+        "typeset": typeset,
+        "sortable": sortable,
+        "paper": paper,
+    }
     return templates
 
 

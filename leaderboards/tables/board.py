@@ -50,6 +50,35 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Block:
+    """One table of a board.
+
+    Attributes:
+        title: The theme, and the way to compute a likelihood where there are several.
+        columns: Its columns.
+        rows: Its rows, the controls last.
+    """
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+    @property
+    def models(self) -> list[Row]:
+        """Rows that compete."""
+        return [row for row in self.rows if not row.is_control]
+
+    @property
+    def controls(self) -> list[Row]:
+        """Rows that frame the table."""
+        return [row for row in self.rows if row.is_control]
+
+    def label(self, column: Column) -> str:
+        """A column's heading here, where the title has said how it is computed."""
+        return column.plain if self.title.endswith(f": {column.words}") else column.label
+
+
+@dataclass(frozen=True)
 class Board:
     """The tables of one task.
 
@@ -83,11 +112,47 @@ class Board:
         """Rows that frame the table."""
         return [row for row in self.rows if row.is_control]
 
+    def filled(self, column: Column) -> int:
+        """Returns the number of rows with a number in a column."""
+        return sum(row.cells[column].value is not None for row in self.rows)
+
     @property
     def themes(self) -> list[tuple[str, list[Column]]]:
         """Columns by theme, without empty themes."""
         by_theme = {name: [c for c in self.columns if c.theme == name] for name in THEMES}
         return [(name, found) for name, found in by_theme.items() if found]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The tables as they are shown: one per theme, and one per way to compute a likelihood.
+
+        A table of one way lists the models that are computed so; the first one of a theme also
+        those without any number in it, with the reasons.
+        """
+        return [block for name, found in self.themes for block in self._blocks(name, found)]
+
+    def _blocks(self, name: str, found: Sequence[Column]) -> list[Block]:
+        ways = list(dict.fromkeys(c.words for c in found if c.estimator))
+        if len(ways) < 2:
+            return [Block(name, found, self.rows)]
+        ways.sort(key=lambda way: way != "exact")
+        filled = {way: [c for c in found if c.words == way] for way in ways}
+        rest = [c for c in found if c.words not in filled]
+        empty = [r for r in self.rows if all(r.cells[c].value is None for c in found)]
+        blocks = [
+            Block(
+                f"{name}: {way}",
+                columns,
+                [
+                    row
+                    for row in self.rows
+                    if any(row.cells[c].value is not None for c in columns)
+                    or (place == 0 and row in empty)
+                ],
+            )
+            for place, (way, columns) in enumerate(filled.items())
+        ]
+        return [*blocks, *([Block(name, rest, self.rows)] if rest else [])]
 
     @property
     def shows_learning(self) -> bool:
@@ -111,6 +176,11 @@ class Board:
                 "." if counts[0] >= FEWEST_SEEDS else f"; {fewest}."
             )
         return f"With several seeds: {spread}; with one seed, {measured}; {fewest}."
+
+
+def capital(text: str) -> str:
+    """Returns a text with a capital first letter, the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def boards(records: Iterable[Record]) -> dict[str, Board]:
@@ -241,5 +311,7 @@ _LEADING = (
 def leading(board: Board, primary: str = "") -> list[Column]:
     """Returns the few columns that say most of a task, its primary metric first."""
     order = [primary, *(metric for metric in _LEADING if metric != primary)]
-    found = [c for metric in order for c in board.columns if c.metric == metric]
+    same = ([c for c in board.columns if c.metric == metric] for metric in order)
+    # Of a metric that is computed in several ways, the one that most models have.
+    found = [max(columns, key=board.filled) for columns in same if columns]
     return (found or list(board.columns))[:MOST_COLUMNS]

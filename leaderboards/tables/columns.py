@@ -114,6 +114,7 @@ class Column:
         direction: "lower" or "higher" is better; "" where neither is.
         words: Where a metric has several columns on a task, what sets this one apart: how the
             likelihood is computed, how the model was asked, or a letter; else "".
+        estimator: How the likelihood is computed that it rests on; "" where it rests on none.
     """
 
     metric: str
@@ -121,11 +122,17 @@ class Column:
     protocol: str
     direction: str = ""
     words: str = ""
+    estimator: str = ""
+
+    @property
+    def plain(self) -> str:
+        """What the metric is called."""
+        return label(self.metric)
 
     @property
     def label(self) -> str:
         """The heading, without unit and arrow."""
-        return f"{label(self.metric)} [{self.words}]" if self.words else label(self.metric)
+        return f"{self.plain} [{self.words}]" if self.words else self.plain
 
     @property
     def theme(self) -> str:
@@ -161,10 +168,15 @@ class Column:
         )
 
 
-def heading(column: Column) -> str:
-    """Returns the heading on one line: label, unit, arrow."""
+def heading(column: Column, label: str = "") -> str:
+    """Returns the heading on one line: label, unit, arrow.
+
+    Args:
+        column: The column.
+        label: What to call it; its own label by default.
+    """
     unit = f" ({column.printed_unit})" if column.printed_unit else ""
-    return f"{column.label}{unit} {column.arrow}".strip()
+    return f"{label or column.label}{unit} {column.arrow}".strip()
 
 
 def columns_of(records: Iterable[Record]) -> list[Column]:
@@ -174,14 +186,16 @@ def columns_of(records: Iterable[Record]) -> list[Column]:
     """
     directions: dict[tuple[str, str, str], str] = {}
     words: dict[tuple[str, str, str], str] = {}
+    ways: dict[tuple[str, str, str], str] = {}
     scores = [(record, score) for record in records for score in record.scores]
     for record, score in scores:
         if score.value is not None and score.value == score.value and not is_point(record, score):
             key = (score.metric, score.unit, score.protocol)
             directions[key] = directions.get(key) or score.direction
             words.setdefault(key, score.estimator or score.probe.partition(": ")[2])
+            ways.setdefault(key, score.estimator)
     keys = sorted(directions, key=_place)
-    return [Column(*key, directions[key], _words(key, keys, words)) for key in keys]
+    return [Column(*key, directions[key], _words(key, keys, words), ways[key]) for key in keys]
 
 
 def is_point(record: Record, score: Score) -> bool:
