@@ -40,10 +40,11 @@ def build(make: Callable[..., Any], domain: Domain, arguments: dict[str, Any]) -
 
 
 def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Its parameters; of a callable that does not tell them, that it takes any keyword."""
     try:
         return list(inspect.signature(make).parameters.values())
     except (TypeError, ValueError):  # built in, or a signature of its own making
-        return []
+        return [inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)]
 
 
 def _domain(make: Callable[..., Any], domain: Domain, given: Mapping[str, Any]) -> list[Domain]:
@@ -67,7 +68,7 @@ def _given(
     """The keyword arguments, the domain among them where there is a parameter of that name."""
     parameters = _parameters(make)
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters) or not parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
     for name in arguments:
         if name not in names and not open_ended:
             known = [n for n in names if n not in ("domain", "self")]
@@ -106,6 +107,10 @@ class UserModel(GenerativeModel):
         if isinstance(claim, Likelihood):
             return claim
         if isinstance(claim, str):
+            words = [likelihood.value for likelihood in Likelihood]
+            if claim not in words:
+                told = f"Expected the likelihood to be one of {', '.join(words)}, got {claim!r}."
+                raise ValueError(told)
             return Likelihood(claim)
         has_one = callable(_attribute(self.inner, "log_prob"))
         return Likelihood.ESTIMATE if has_one else Likelihood.NONE
