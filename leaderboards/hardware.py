@@ -1,10 +1,16 @@
-"""Where and with what the cells of a results folder ran."""
+"""What a results folder is called, and where and with what its cells ran."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from ..benchmark.contract.record import Record
+
+
+def title(records: Sequence[Record]) -> str:
+    """Returns the heading of a results folder."""
+    suites = distinct(record.suite for record in records)
+    return f"dgmbench: {', '.join(suites)}" if suites else "dgmbench: no records"
 
 
 def machines(records: Sequence[Record]) -> list[tuple[str, list[str]]]:

@@ -19,8 +19,8 @@ from ..benchmark.contract.record import (
 from .exports.csv_tables import leaderboard_csv, records_csv
 from .exports.latex import leaderboard_tex
 from .exports.markdown import leaderboard_md
-from .hardware import machines
-from .page.page import render_page, title
+from .hardware import machines, title
+from .page.page import render_page
 from .tables.board import Board, boards
 
 
@@ -49,7 +49,9 @@ class Results:
             records: Its records, where they have been read already.
         """
         records = read_records(root) if records is None else records
-        return cls(root, records, read_tasks(root), boards(records))
+        tasks = read_tasks(root)
+        primary = {name: task.primary for name, task in tasks.items()}
+        return cls(root, records, tasks, boards(records, primary))
 
 
 def write_report(results: Results) -> list[Path]:
@@ -59,12 +61,13 @@ def write_report(results: Results) -> list[Path]:
         The files written, the page last.
     """
     records, found, root = results.records, results.boards, results.root
+    heading, facts = title(records), machines(records)
     contents = {
         "records.csv": records_csv(records),
-        "leaderboard.md": leaderboard_md(found, title(records), machines(records)),
+        "leaderboard.md": leaderboard_md(found, heading, facts),
         "leaderboard.csv": leaderboard_csv(found),
         "leaderboard.tex": leaderboard_tex(found),
-        "report.html": render_page(records, results.tasks, found, root),
+        "report.html": render_page(heading, facts, records, results.tasks, found, root),
     }
     for name, text in contents.items():
         write_atomically(root / name, text.encode())

@@ -59,7 +59,7 @@ def run(plan: Plan) -> int:
         return 130
     results = Results.read(plan.root, outcome.records)
     files = write_report(results)
-    print_boards(results.boards, results.tasks, out)
+    print_boards(results.boards, out)
     print_outcome(outcome, time.perf_counter() - start)
     print_files(files)
     return 1 if outcome.failures else 0

@@ -9,24 +9,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ...benchmark.contract.record import TaskRecord
-from ..tables.board import MOST_COLUMNS, Board, leading
+from ..tables.board import MOST_COLUMNS, Board
 from ..tables.columns import Column, heading
 from ..tables.entry import Entry, printed
 
 _MARKS = {"=": "= ", "<=": "≤ ", "~": "~ "}
 
 
-def print_boards(
-    boards: Mapping[str, Board], tasks: Mapping[str, TaskRecord], console: Console
-) -> None:
+def print_boards(boards: Mapping[str, Board], console: Console) -> None:
     """Prints the leading columns of every task, one table per task."""
     if not boards:
         console.print("No records.")
     room = max(1, min(MOST_COLUMNS, (console.width - 34) // 21))
-    for name, board in boards.items():
-        primary = tasks[name].primary if name in tasks else ""
-        console.print(_table(board, leading(board, primary)[:room]))
+    for board in boards.values():
+        console.print(_table(board, board.leading[:room]))
     if boards:
         console.print(
             "* best or tied with it, of three seeds or more; = exact, ≤ upper bound, ~ estimate "

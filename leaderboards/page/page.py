@@ -13,8 +13,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ...benchmark.contract.record import Record, TaskRecord
-from ..hardware import distinct, machines
-from ..tables.board import Board, capital, leading, place
+from ..tables.board import Board, capital
 from ..tables.columns import Column
 from ..tables.entry import printed
 from ..tables.rounding import Rounded
@@ -63,6 +62,8 @@ class Section:
 
 
 def render_page(
+    heading: str,
+    facts: Sequence[tuple[str, Sequence[str]]],
     records: Sequence[Record],
     tasks: Mapping[str, TaskRecord],
     boards: Mapping[str, Board],
@@ -71,37 +72,32 @@ def render_page(
     """Renders the page.
 
     Args:
+        heading: The heading.
+        facts: Where the cells ran (`machines`).
         records: The newest record of every cell.
         tasks: Descriptions of tasks, by name.
         boards: Their boards, by name of the task.
         root: Results folder; only files whose SHA-256 is the recorded one are shown.
     """
     sections = [
-        _section(tasks.get(name) or _unknown(name, records), board, records, root)
-        for name, board in boards.items()
+        _section(tasks.get(name) or _unknown(board), board, root) for name, board in boards.items()
     ]
     return (
         _templates()
         .get_template("report.html")
         .render(
-            title=title(records),
-            suites=distinct(r.suite for r in records),
+            title=heading,
+            suites=list(dict.fromkeys(r.suite for r in records)),
             written=max((r.created for r in records), default=None),
-            environment=machines(records),
+            environment=facts,
             sections=sections,
             failures=[r for r in records if r.status not in ("ok", "not admitted")],
             refusals=[r for r in records if r.status == "not admitted"],
-            models=_models(records),
+            models=_models([record for board in boards.values() for record in board.records]),
             style=_source("report.css"),
             script=_source("report.js"),
         )
     )
-
-
-def title(records: Sequence[Record]) -> str:
-    """Returns the heading of a results folder."""
-    suites = distinct(record.suite for record in records)
-    return f"dgmbench: {', '.join(suites)}" if suites else "dgmbench: no records"
 
 
 def typeset(number: Rounded) -> Markup:
@@ -155,19 +151,17 @@ def _source(name: str) -> Markup:
     return Markup((_FOLDER / name).read_text(encoding="utf-8"))
 
 
-def _section(task: TaskRecord, board: Board, records: Sequence[Record], root: Path) -> Section:
-    mine = [record for record in records if record.task == board.task]
-    mine.sort(key=place)
-    lead = next((c for c in leading(board, task.primary) if not c.is_cost), None)
+def _section(task: TaskRecord, board: Board, root: Path) -> Section:
+    lead = next((c for c in board.leading if not c.is_cost), None)
     return Section(
         task=task,
         board=board,
-        counts=_counts(mine),
+        counts=_counts(board.records),
         lead=lead,
         dots=Markup(svg.dots(board, lead)) if lead else Markup(),
         steps=_steps(board, lead),
-        gallery=gallery_of(task, mine, root),
-        curves=tuple(_curves(mine, root)),
+        gallery=gallery_of(task, board.records, root),
+        curves=tuple(_curves(board.records, root)),
     )
 
 
@@ -180,14 +174,14 @@ def _steps(board: Board, lead: Column | None) -> Markup:
     return Markup(nfe_plot(board.curves, metric))
 
 
-def _unknown(name: str, records: Sequence[Record]) -> TaskRecord:
-    version = next(record.task_version for record in records if record.task == name)
-    return TaskRecord(name=name, version=version, kind="", shape=())
+def _unknown(board: Board) -> TaskRecord:
+    version = board.records[0].task_version
+    return TaskRecord(name=board.task, version=version, kind="", shape=())
 
 
 def _counts(records: Sequence[Record]) -> str:
     statuses: list[str] = [record.status for record in records]
-    return ", ".join(f"{statuses.count(status)} {status}" for status in distinct(statuses))
+    return ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
 
 
 def _curves(records: Sequence[Record], root: Path) -> list[Curve]:
@@ -210,12 +204,12 @@ def _curves(records: Sequence[Record], root: Path) -> list[Curve]:
 def _models(records: Sequence[Record]) -> list[Model]:
     """Every model by family; claims and arguments can differ by task, so each is named once."""
     found: dict[str, list[Record]] = {}
-    for record in sorted(records, key=place):
+    for record in records:
         found.setdefault(record.model, []).append(record)
     return [
         Model(
             first=cells[0],
-            claims=distinct(r.likelihood for r in cells if r.status != "not admitted"),
+            claims=list(dict.fromkeys(r.likelihood for r in cells if r.status != "not admitted")),
             arguments=_by_task((_arguments(r), r.task) for r in cells),
         )
         for cells in found.values()
@@ -233,4 +227,4 @@ def _by_task(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         tasks.setdefault(text, []).append(task)
     if len(tasks) == 1:
         return [(text, "") for text in tasks]
-    return [(text, ", ".join(distinct(names))) for text, names in tasks.items() if text]
+    return [(text, ", ".join(dict.fromkeys(names))) for text, names in tasks.items() if text]

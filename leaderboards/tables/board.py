@@ -14,6 +14,18 @@ from .entry import Entry, measured
 from .ranking import FEWEST_SEEDS, separates, winners
 
 ROLES = {"oracle": "ceiling", "noise": "floor", "memoriser": "trap", "mode-dropper": "trap"}
+_LEADING = (
+    "frechet_distance",
+    "mmd",
+    "kl_to_truth",
+    "l1_distance",
+    "log_z_error",
+    "nll",
+    "nearest_neighbour_ratio",
+    "coverage",
+    "training_seconds",
+)
+MOST_COLUMNS = 5
 _FRAME = ("oracle", "mode-dropper", "memoriser", "noise")  # from the ceiling down
 
 
@@ -91,6 +103,8 @@ class Board:
         footnotes: Remarks of cells and the letter of each.
         curves: Answers in other steps and by other samplers, by model and function evaluations.
         curve_columns: Their metrics.
+        primary: The task's primary metric, if known.
+        records: The records behind it, in the order of the rows.
     """
 
     task: str
@@ -101,6 +115,8 @@ class Board:
     footnotes: Mapping[str, str] = field(default_factory=dict)
     curves: Sequence[Point] = ()
     curve_columns: Sequence[Column] = ()
+    primary: str = ""
+    records: Sequence[Record] = ()
 
     @property
     def models(self) -> list[Row]:
@@ -111,6 +127,15 @@ class Board:
     def controls(self) -> list[Row]:
         """Rows that frame the table."""
         return [row for row in self.rows if row.is_control]
+
+    @property
+    def leading(self) -> list[Column]:
+        """The few columns that say most of the task, its primary metric first."""
+        order = [self.primary, *(metric for metric in _LEADING if metric != self.primary)]
+        same = ([c for c in self.columns if c.metric == metric] for metric in order)
+        # Of a metric that is computed in several ways, the one that most models have.
+        found = [max(columns, key=self.filled) for columns in same if columns]
+        return (found or list(self.columns))[:MOST_COLUMNS]
 
     def filled(self, column: Column) -> int:
         """Returns the number of rows with a number in a column."""
@@ -183,12 +208,20 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def boards(records: Iterable[Record]) -> dict[str, Board]:
-    """Returns one board a task, by name; mixture-16 comes before mixture-256."""
+def boards(
+    records: Iterable[Record], primary: Mapping[str, str] | None = None
+) -> dict[str, Board]:
+    """Returns one board per task, by name; mixture-16 comes before mixture-256.
+
+    Args:
+        records: The newest record of every cell.
+        primary: Name of a task to its primary metric, where it is known.
+    """
     by_task: dict[str, list[Record]] = {}
     for record in records:
         by_task.setdefault(record.task, []).append(record)
-    return {task: board(task, found) for task, found in sorted(by_task.items(), key=_natural)}
+    tasks = sorted(by_task.items(), key=_natural)
+    return {task: board(task, found, (primary or {}).get(task, "")) for task, found in tasks}
 
 
 def _natural(item: tuple[str, list[Record]]) -> list[tuple[bool, int, str]]:
@@ -204,10 +237,11 @@ def place(record: Record) -> tuple[int, str, int, str, int]:
     return family_rank(record.family), record.family, control, record.model, record.seed
 
 
-def board(task: str, records: Sequence[Record]) -> Board:
+def board(task: str, records: Iterable[Record], primary: str = "") -> Board:
     """Builds the tables of one task from its records."""
+    records = sorted(records, key=place)
     by_model: dict[str, list[Record]] = {}
-    for record in sorted(records, key=place):
+    for record in records:
         by_model.setdefault(record.model, []).append(record)
     found = columns_of(records)
     rows = [_row(cells, found) for cells in by_model.values()]
@@ -216,8 +250,9 @@ def board(task: str, records: Sequence[Record]) -> Board:
     left_out, notes = _left_out(records, found), _footnotes(rows, found)
     curves = points(records)
     return Board(
-        task, found, rows, left_out, warnings, notes, curves, curve_columns(records, curves)
-    )
+        task, found, rows, left_out, warnings, notes, curves, curve_columns(records, curves),
+        primary, records,
+    )  # fmt: skip
 
 
 def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
@@ -290,28 +325,3 @@ def _letters(index: int) -> str:
     """a, b, ..., z, aa, ab, ..."""
     head, tail = divmod(index, 26)
     return (_letters(head - 1) if head else "") + chr(ord("a") + tail)
-
-
-MOST_COLUMNS = 5
-
-
-_LEADING = (
-    "frechet_distance",
-    "mmd",
-    "kl_to_truth",
-    "l1_distance",
-    "log_z_error",
-    "nll",
-    "nearest_neighbour_ratio",
-    "coverage",
-    "training_seconds",
-)
-
-
-def leading(board: Board, primary: str = "") -> list[Column]:
-    """Returns the few columns that say most of a task, its primary metric first."""
-    order = [primary, *(metric for metric in _LEADING if metric != primary)]
-    same = ([c for c in board.columns if c.metric == metric] for metric in order)
-    # Of a metric that is computed in several ways, the one that most models have.
-    found = [max(columns, key=board.filled) for columns in same if columns]
-    return (found or list(board.columns))[:MOST_COLUMNS]

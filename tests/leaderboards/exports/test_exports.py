@@ -122,7 +122,7 @@ def test_markdown_tables_are_rectangular_and_escaped(records):
 
 def test_summary_leads_with_the_primary_metric(results):
     found, out = Results.read(results), io.StringIO()
-    print_boards(found.boards, found.tasks, Console(file=out, width=140, color_system=None))
+    print_boards(found.boards, Console(file=out, width=140, color_system=None))
     text = out.getvalue()
     digits = text[text.index("digits") :].splitlines()[2]
     assert digits.split("  ")[0].strip() == "family"

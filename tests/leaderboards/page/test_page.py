@@ -17,6 +17,7 @@ import pytest
 from dgmbench.benchmark.contract.record import File, read_records, read_tasks
 from dgmbench.leaderboards.page import pictures, svg
 from dgmbench.leaderboards.page.attachments import Unshown, array, content
+from dgmbench.leaderboards.hardware import machines, title
 from dgmbench.leaderboards.page.gallery import gallery_of
 from dgmbench.leaderboards.page.page import paper, render_page
 from dgmbench.leaderboards.report import Results, write_report
@@ -28,7 +29,8 @@ SCRIPT = Path(dgmbench.__file__).parent / "leaderboards/page/templates/report.js
 
 def page_of(root):
     found = Results.read(root)
-    return render_page(found.records, found.tasks, found.boards, root)
+    heading, facts = title(found.records), machines(found.records)
+    return render_page(heading, facts, found.records, found.tasks, found.boards, root)
 
 
 VOID = {"meta", "link", "br", "img", "path", "circle"}
@@ -275,7 +277,7 @@ def test_models_name_each_claim_and_the_tasks_of_each_argument(results):
     records = [r for r in read_records(results) if r.model == "nsf" and r.task != "words"]
     change = {"likelihood": "lower bound", "arguments": {"hidden": [9]}}
     records[0] = records[0].model_copy(update=change)  # digits
-    text = render_page(records, {}, boards(records), results)
+    text = render_page("t", [], records, {}, boards(records), results)
     assert "<td>lower bound, exact</td>" in text
     assert '<code>hidden=[9]</code> <span class="soft small">digits</span>' in text
     assert '<span class="soft small">hypergrid-8x8, ring-8</span>' in text
