@@ -14,6 +14,7 @@ from ...baselines.classical.kde import KDE
 from ...baselines.flows.nsf import NSF
 from ...baselines.latent.vae import VAE
 from ...metrics.estimate import EstimatedMetric
+from ..contract.probe import Probe
 
 Panel = Mapping[str, Callable[[], EstimatedMetric]]
 
@@ -53,6 +54,12 @@ STATES: Panel = {
     "empirical_l1_distance": metrics.EmpiricalL1Distance,
     "log_z_error": metrics.LogZError,
 }
+
+# What a suite asks beside samples and likelihoods: quality at a few function evaluations.
+STEPS = tuple(
+    Probe(n=512, steps=k, models=("ddpm", "flow-matching"), metrics=("mmd", "energy_distance"))
+    for k in (1, 5, 25)
+)
 
 # Widths of hidden layers.
 NARROW, WIDE, DEEP, BROAD = (128, 128), (256, 256), (128, 128, 128), (256, 256, 256)

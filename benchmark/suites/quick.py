@@ -8,7 +8,8 @@ from ... import metrics
 from ...baselines import MODELS
 from ...baselines.flows.nsf import NSF
 from ..contract.model import Budget
-from .panels import COPIES, DISTANCE, LIKELIHOOD, SPACES, SPREAD, STATES, TRUTH
+from ..contract.probe import DEFAULT_PROBES
+from .panels import COPIES, DISTANCE, LIKELIHOOD, SPACES, SPREAD, STATES, STEPS, TRUTH
 from .suite import Suite
 
 QUICK = Suite(
@@ -28,5 +29,6 @@ QUICK = Suite(
     },
     budget=Budget(steps=700, batch_size=128, timeout=120.0),
     samples=2048,
+    probes=(*DEFAULT_PROBES, *STEPS),
     spaces=SPACES,
 )

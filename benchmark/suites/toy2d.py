@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ... import metrics
 from ..contract.model import Budget
-from .panels import COPIES, DISTANCE, LIKELIHOOD, SAMPLE_MODELS, SAMPLE_SPACES, SPREAD, TRUTH
+from ..contract.probe import DEFAULT_PROBES
+from .panels import (
+    COPIES,
+    DISTANCE,
+    LIKELIHOOD,
+    SAMPLE_MODELS,
+    SAMPLE_SPACES,
+    SPREAD,
+    STEPS,
+    TRUTH,
+)
 from .suite import Suite
 
 TOY2D = Suite(
@@ -37,5 +47,6 @@ TOY2D = Suite(
     },
     budget=Budget(steps=1500, batch_size=128, timeout=300.0),
     samples=2048,
+    probes=(*DEFAULT_PROBES, *STEPS),
     spaces=SAMPLE_SPACES,
 )

@@ -15,9 +15,9 @@ import dgmbench
 import numpy as np
 import pytest
 from dgmbench.benchmark.contract.record import File, read_records, read_tasks
+from dgmbench.leaderboards.hardware import machines, title
 from dgmbench.leaderboards.page import pictures, svg
 from dgmbench.leaderboards.page.attachments import Unshown, array, content
-from dgmbench.leaderboards.hardware import machines, title
 from dgmbench.leaderboards.page.gallery import gallery_of
 from dgmbench.leaderboards.page.page import paper, render_page
 from dgmbench.leaderboards.report import Results, write_report
