@@ -102,14 +102,18 @@ def score(
 ) -> None:
     """Score samples beside the models of a suite."""
     from ...leaderboards.report import Results, write_report
-    from ..run.submission import read_samples, score_samples
+    from ..run.sample_files import read_log_prob, read_samples
+    from ..run.submission import score_samples
     from ..suites import load_suite
     from ..tasks import outline_of
     from . import console
 
     chosen, outline = load_suite(suite), outline_of(task)
     rows = read_samples(samples, outline.task.domain)
-    console.print_scores(score_samples(rows, name, outline, chosen, out / suite))
+    sizes = outline.sizes or {}
+    log_prob = read_log_prob(samples, sizes["test"]) if "test" in sizes else None
+    record = score_samples(rows, name, outline, chosen, out / suite, log_prob)
+    console.print_scores(record)
     console.print_files(write_report(Results.read(out / suite)))
 
 

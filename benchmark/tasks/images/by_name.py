@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...contract.files import tell
 from ...contract.task import Card, Domain, Task
 from ..outline import Loaded, Outline
 from ..readers.array_cache import Cached, cached
@@ -21,7 +22,15 @@ SPLITS = ("train", "val", "test", "holdout")
 
 
 def shuffled_split(images: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Returns a fixed random split: a tenth each (at most 5,000) is val, test and holdout."""
+    """Returns a fixed random split: a tenth each (at most 5,000) is val, test and holdout.
+
+    Of images that are equal to the last pixel one is kept, so that no copy of a training image
+    is tested on.
+    """
+    _, first = np.unique(images.reshape(len(images), -1), axis=0, return_index=True)
+    if len(first) < len(images):
+        tell(f"{len(images) - len(first)} of {len(images)} images are copies and are left out.")
+        images = images[np.sort(first)]
     part = min(5_000, len(images) // 10)
     if part < 1:
         raise ValueError(f"Expected at least 10 images to split, got {len(images)}.")
@@ -93,7 +102,8 @@ def _task(name: str, found: Cached, source: str) -> Task:
         licence="see its source",
         pitfalls="The split is ours. Distances are between raw pixels.",
     )
-    task = image_task(name, domain, sizes["test"], card, version=2)  # 1 compared levels
+    # Version 1 compared levels, 2 kept copies.
+    task = image_task(name, domain, sizes["test"], card, version=3)
     return Outline(task, sizes, lambda: Loaded(tensors(found.arrays), found.checksum)).load()
 
 

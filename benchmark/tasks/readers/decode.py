@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ...contract.files import tell
 from . import png
 from .data_root import damaged
 from .quiet import muted
@@ -17,6 +20,8 @@ from .quiet import muted
 Pixels = NDArray[np.uint8]
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 GREY = {"1", "L"}
+ORIENTATION = 0x0112  # of EXIF
+MOST_PIXELS = 2**25  # of one image: 32 million, a bomb unpacks to more
 UNREADABLE = (
     UnidentifiedImageError,
     Image.DecompressionBombError,
@@ -82,16 +87,30 @@ def folder_pixels(folder: Path) -> Pixels:
 def image_files(folder: Path) -> list[Path]:
     """Returns the image files in a folder and the folders in it, sorted by path.
 
+    Links to folders are followed, hidden files and folders (`.ipynb_checkpoints`) are not read,
+    and files of other types are told on stderr.
+
     Raises:
         ValueError: The folder is missing or has no images.
     """
     if not folder.is_dir():
         raise ValueError(f"Expected a folder of images, got {folder}, which is no folder.")
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    paths = sorted(p for p in found if p.is_file())
+    paths, others, seen = [], 0, set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        hidden = {name for name in (*folders, *names) if name.startswith(".")}
+        # A link that leads back would be walked for ever.
+        folders[:] = [] if real in seen else sorted(set(folders) - hidden)
+        found = [] if real in seen else [Path(place) / n for n in names if n not in hidden]
+        seen.add(real)
+        images = [p for p in found if p.suffix.lower() in SUFFIXES and p.is_file()]
+        paths += images
+        others += len(found) - len(images)
     if not paths:
         raise ValueError(f"Expected images ({', '.join(sorted(SUFFIXES))}) in {folder}, got none.")
-    return paths
+    if others:
+        tell(f"{others} files in {folder} are of another type than an image and are left out.")
+    return sorted(paths)
 
 
 def pixels(
@@ -116,7 +135,10 @@ def pixels(
     fast = png.decode(encoded) if side is None else None
     if fast is not None:
         return np.ascontiguousarray(fast.transpose(0, 3, 1, 2))
-    images = [_open(data, where(i)) for i, data in enumerate(encoded)]
+    done: Counter[str] = Counter()
+    images = [open_image(data, where(i), done) for i, data in enumerate(encoded)]
+    for what, count in done.items():
+        tell(f"{count} of {len(images)} images {what}.")
     if side is not None:
         images = [square(image, crop, side) for image in images]
     for i, image in enumerate(images):
@@ -131,16 +153,61 @@ def pixels(
     return np.ascontiguousarray(rgb.transpose(0, 3, 1, 2))
 
 
-def _open(data: bytes, name: str) -> Image.Image:
-    """Returns one image, its mode "L" or "RGB"."""
+def open_image(data: bytes, name: str, done: Counter[str]) -> Image.Image:
+    """Returns one image of 8 bits, grey ("L") or colour ("RGB"), upright and opaque.
+
+    Args:
+        data: Content of its file.
+        name: Names it in messages.
+        done: Gains what was done to it, in words that follow "images".
+
+    Raises:
+        ValueError: It is corrupt, far too large, of several pictures, or of real numbers.
+    """
     try:
-        image = Image.open(BytesIO(data))
+        image: Image.Image = Image.open(BytesIO(data))
+        if getattr(image, "n_frames", 1) > 1:
+            raise ValueError(f"Expected one picture at {name}, got an animation or several pages.")
+        if image.width * image.height > MOST_PIXELS:
+            raise ValueError(
+                f"Expected an image of at most {MOST_PIXELS} pixels at {name}, got {_size(image)}."
+            )
         image.load()
+    except ValueError as error:
+        if str(error).startswith("Expected"):
+            raise
+        raise ValueError(f"Expected an image at {name}, got a corrupt one.") from error
     except UNREADABLE as error:
         raise ValueError(f"Expected an image at {name}, got a corrupt one.") from error
-    if image.mode.startswith(("I", "F")):
-        raise ValueError(f"Expected an image of 8 bits at {name}, got mode {image.mode!r}.")
+    if image.getexif().get(ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+        done["were turned upright as their EXIF data say"] += 1
+    if image.mode.startswith("I"):
+        done["have 16 bits, of which the upper 8 are kept"] += 1
+        image = _eight_bits(image, name)
+    if image.mode.startswith("F"):
+        raise ValueError(f"Expected an image of 8 or 16 bits at {name}, got real numbers.")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        if np.asarray(image)[..., 3].min() < 255:
+            done["have transparent pixels, which were laid over white"] += 1
+        white = Image.new("RGBA", image.size, "white")
+        grey = _is_grey(image)
+        image = Image.alpha_composite(white, image).convert("L" if grey else "RGB")
     return image.convert("L" if image.mode in GREY else "RGB")
+
+
+def _eight_bits(image: Image.Image, name: str) -> Image.Image:
+    """A picture of 16 bits as one of 8: 65535 becomes 255."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError(f"Expected an image of 8 or 16 bits at {name}, got 32 bits.")
+    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def _is_grey(image: Image.Image) -> bool:
+    red, green, blue, _ = np.moveaxis(np.asarray(image), -1, 0)
+    return bool((red == green).all() and (green == blue).all())
 
 
 def square(image: Image.Image, crop: int | None, side: int) -> Image.Image:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3}  # by PNG's colour type
 TOGETHER = 4096
+MOST_PIXELS = 2**20  # larger pictures are left to Pillow, one by one
 
 Pixels = NDArray[np.uint8]
 
@@ -28,6 +29,7 @@ def header(png: bytes) -> tuple[int, int, int] | None:
         return None
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", png[16:29])
     plain = depth == 8 and colour in CHANNELS and not interlaced
+    plain = plain and 0 < width * height <= MOST_PIXELS
     return (height, width, CHANNELS[colour]) if plain else None
 
 
@@ -40,8 +42,8 @@ def filtered(png: bytes) -> bytes:
     data, place = b"", len(SIGNATURE)
     while place < len(png):
         size, kind = struct.unpack(">I4s", png[place : place + 8])
-        if kind == b"tRNS":
-            raise zlib.error("Expected no transparency.")
+        if kind in (b"tRNS", b"eXIf", b"acTL"):
+            raise zlib.error("Expected no transparency, no orientation, no animation.")
         if kind == b"IDAT":
             data += png[place + 8 : place + 8 + size]
         place += 12 + size

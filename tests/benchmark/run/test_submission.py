@@ -5,7 +5,8 @@ import pytest
 import torch
 from dgmbench.benchmark.contract.record import read_records
 from dgmbench.benchmark.contract.task import Domain
-from dgmbench.benchmark.run.submission import read_samples, score_samples
+from dgmbench.benchmark.run.sample_files import read_samples
+from dgmbench.benchmark.run.submission import score_samples
 from dgmbench.benchmark.suites import load_suite
 from dgmbench.benchmark.tasks import load_task, outline_of
 from PIL import Image
@@ -43,7 +44,7 @@ def test_wrong_input_is_told(tmp_path):
     np.save(tmp_path / "shape.npy", np.zeros((5, 3)))
     refused(tmp_path / "shape.npy", PLANE, r"shape \(N, 2\), got \(5, 3\)")
     np.save(tmp_path / "nan.npy", np.array([[0.0, np.nan], [0, 0]]))
-    refused(tmp_path / "nan.npy", PLANE, "1 of 2 rows")
+    refused(tmp_path / "nan.npy", PLANE, "1 of 2 samples")
     np.save(tmp_path / "range.npy", np.full((2, 1, 8, 8), 17))
     refused(tmp_path / "range.npy", IMAGE, r"within 0\.\.16, got 17\.\.17")
     np.save(tmp_path / "fraction.npy", np.full((2, 1, 8, 8), 0.5))

@@ -249,8 +249,9 @@ def test_bad_folders_are_named(tmp_path):
     (tmp_path / "tall.png").write_bytes(b"not an image")
     with pytest.raises(ValueError, match=r"Expected an image at .*tall\.png, got a corrupt one"):
         load_task(f"folder:{tmp_path}")
-    Image.new("I;16", (8, 8)).save(tmp_path / "tall.png")
-    with pytest.raises(ValueError, match=r"Expected an image of 8 bits at .*tall\.png"):
+    (tmp_path / "tall.png").unlink()
+    Image.new("F", (8, 8)).save(tmp_path / "real.tif")
+    with pytest.raises(ValueError, match=r"image of 8 or 16 bits at .*real\.tif, got real"):
         load_task(f"folder:{tmp_path}")
 
 
