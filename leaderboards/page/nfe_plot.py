@@ -38,6 +38,7 @@ def nfe_plot(points: Sequence[Point], metric: str) -> str:
     body.append(
         f'<text x="{(_LEFT + _W - _RIGHT) / 2}" y="{_H - 4}" text-anchor="middle">'
         "function evaluations per sample</text>"
+        f'<text x="{_W - _RIGHT}" y="{_TOP + 6}" text-anchor="end">{escape(label(metric))}</text>'
     )
     models = dict.fromkeys(p.model for p in drawn)
     for place, model in enumerate(models):
