@@ -27,15 +27,22 @@ the samples: it is in own. `EstimatedMetric.shares` says what is shared:
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
+
+# List states that hold points of one domain.
+POINTS = {"samples", "reference", "train_rows"}
 
 
 @dataclass(frozen=True)
@@ -111,16 +118,28 @@ class EstimatedMetric(Metric):
     def append_rows(self, **batches: Tensor) -> None:
         """Adds a batch to each of the named list states; an empty one adds nothing.
 
+        What is kept is a copy: the caller may use its buffer again.
+
         Raises:
-            ValueError: A point of the batch has not the shape of those before.
+            ValueError: A point of the batch has not the shape of those before, or points of two
+                sides have not one shape; nothing of the batch is kept.
         """
-        for name, batch in batches.items():
+        filled = {name: batch for name, batch in batches.items() if len(batch)}
+        shapes = {name: tuple(batch.shape[1:]) for name, batch in filled.items()}
+        for name in self._defaults:
             seen = getattr(self, name)
-            if len(batch) and seen and seen[0].shape[1:] != batch.shape[1:]:
-                shapes = tuple(seen[0].shape[1:]), tuple(batch.shape[1:])
-                raise ValueError(f"Expected {name} of event shape {shapes[0]}, got {shapes[1]}.")
-            if len(batch):
-                seen.append(batch.detach())
+            if isinstance(seen, list) and seen and (name in filled or name in POINTS):
+                before = tuple(seen[0].shape[1:])
+                for other, shape in shapes.items():
+                    alike = other == name or {other, name} <= POINTS
+                    if alike and shape != before:
+                        raise ValueError(f"Expected {other} of event shape {before}, got {shape}.")
+        points = {name: shape for name, shape in shapes.items() if name in POINTS}
+        if len(set(points.values())) > 1:
+            told = " and ".join(f"{shape} in {name}" for name, shape in points.items())
+            raise ValueError(f"Expected points of one event shape, got {told}.")
+        for name, batch in filled.items():
+            getattr(self, name).append(batch.detach().clone())
 
     def rows(self, name: str) -> Tensor:
         """Returns all rows of a list state, shape `(N, ...)`.
@@ -132,6 +151,48 @@ class EstimatedMetric(Metric):
         if isinstance(seen, list) and not seen:
             raise ValueError(f"Expected at least one update with {name}, got none.")
         return dim_zero_cat(seen)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor | dict[str, Tensor]:
+        """Adds a batch and returns the value of the batch alone; NaN where it has too few rows."""
+        self.update(*args, **kwargs)  # what is wrong with the batch is raised here
+        kept, count = self._copy_state_dict(), self._update_count
+        self.reset()
+        self._to_sync = self.dist_sync_on_step
+        try:
+            self.update(*args, **kwargs)
+            return self.compute()  # type: ignore[no-any-return]
+        except ValueError:
+            lone = self._scalar(Estimate(math.nan, math.nan, 0))
+            return dict.fromkeys(self.unit, lone) if isinstance(self.unit, dict) else lone
+        finally:
+            for name, state in kept.items():
+                setattr(self, name, state)
+            self._update_count, self._computed = count, None
+            self._to_sync = self.sync_on_compute
+
+    @contextmanager
+    def sync_context(
+        self, *args: Any, should_unsync: bool = True, **kwargs: Any
+    ) -> Iterator[None]:
+        """As in torchmetrics, and the state comes back where the block raises, too."""
+        self.sync(*args, **kwargs)
+        try:
+            yield
+        finally:
+            self.unsync(should_unsync=self._is_synced and should_unsync)
+
+    def _wrap_update(self, update: Callable[..., None]) -> Callable[..., None]:
+        wrapped = super()._wrap_update(update)
+
+        @functools.wraps(update)
+        def of_tensors(*args: Any, **kwargs: Any) -> None:
+            wrapped(*map(self._tensor, args), **{k: self._tensor(v) for k, v in kwargs.items()})
+
+        return of_tensors
+
+    def _tensor(self, value: Any) -> Any:
+        """An array as a tensor on the metric's device; everything else as it is."""
+        return torch.from_numpy(value).to(self.device) if isinstance(value, np.ndarray) else value
 
     def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
         # A process that has seen no rows must gather empty ones of the others' shape and type.

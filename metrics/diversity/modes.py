@@ -212,9 +212,9 @@ class ModeCoverage(EstimatedMetric):
         if modes < 1 or seen not in (0, modes):
             raise ValueError(f"Expected modes {'>= 1' if not seen else f'= {seen}'}, got {modes}.")
         self.modes = torch.full_like(self.modes, modes)
-        self.labels.append(labels)
+        near = labels if nearest is None else nearest
         # The histogram over all samples may need it; a batch without one says so by its labels.
-        self.nearest.append(labels if nearest is None else nearest)
+        self.append_rows(labels=labels, nearest=near)
 
     def _estimate(self) -> dict[str, Estimate]:
         nearest = self.rows("nearest") if self.histogram == "all" else None

@@ -89,8 +89,7 @@ class PairwiseDiversity(EstimatedMetric):
 
     def update(self, samples: Tensor) -> None:
         """Adds a batch of points, shape `(B, *shape)`; it may be empty."""
-        if len(samples):
-            self.samples.append(samples.detach())
+        self.append_rows(samples=samples)
 
     def _estimate(self) -> Estimate:
         return pairwise_diversity(self.rows("samples"))

@@ -251,9 +251,8 @@ class VendiScore(EstimatedMetric):
 
     def update(self, samples: Tensor, reference: Tensor | None = None) -> None:
         """Adds a batch of points `(N, *shape)`, and of the reference; either may be empty."""
-        self.samples.append(samples)
-        if reference is not None:
-            self.reference.append(reference)
+        given = {} if reference is None else {"reference": reference}
+        self.append_rows(samples=samples, **given)
 
     def compute(self) -> Tensor:
         """Returns the score alone, without the work for its standard error."""

@@ -215,7 +215,7 @@ class TotalVariation(_Constants):
 
     def update(self, law: Tensor, target: Tensor) -> None:
         """Takes the model's and the true probabilities, both of shape `(S,)`."""
-        self.law, self.target = [law], [target]
+        self.law, self.target = [law.detach().clone()], [target.detach().clone()]
 
     def _estimate(self) -> Estimate:
         return total_variation(self.constant("law"), self.constant("target"))
@@ -241,8 +241,8 @@ class EmpiricalTotalVariation(_Constants):
 
     def update(self, states: Tensor, target: Tensor) -> None:
         """Adds state indices, shape `(N,)`; takes the true probabilities, shape `(S,)`."""
-        self.states.append(states)
-        self.target = [target]
+        self.append_rows(states=states)
+        self.target = [target.detach().clone()]
 
     def _estimate(self) -> Estimate:
         return empirical_total_variation(self.rows("states"), self.constant("target"))

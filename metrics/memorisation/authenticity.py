@@ -62,9 +62,7 @@ class Authenticity(EstimatedMetric):
 
     def update(self, samples: Tensor, train: Tensor) -> None:
         """Adds points of shapes `(B, *shape)` and `(C, *shape)`; one side may be empty."""
-        for rows, x in ((self.samples, samples), (self.train_rows, train)):
-            if len(x):
-                rows.append(x.detach())
+        self.append_rows(samples=samples, train_rows=train)
 
     def _estimate(self) -> Estimate:
         return authenticity(self.rows("samples"), self.rows("train_rows"))

@@ -111,13 +111,7 @@ class TrainedMetric(EstimatedMetric):
 
     def update(self, samples: Tensor, reference: Tensor, train: Tensor) -> None:
         """Adds points of one event shape, `(B, *shape)` each; a side may be empty."""
-        for rows, x in (
-            (self.samples, samples),
-            (self.reference, reference),
-            (self.train_rows, train),
-        ):
-            if len(x):
-                rows.append(x.detach())
+        self.append_rows(samples=samples, reference=reference, train_rows=train)
 
     def all_three(self) -> tuple[Tensor, Tensor, Tensor]:
         """Returns all samples, all of the reference and all of train."""

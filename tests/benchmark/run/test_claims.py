@@ -94,6 +94,7 @@ class Slow:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes as Linux has them")
 def test_two_runs_share_the_work(tmp_path):
     (tmp_path / "mine.py").write_text(MODEL)

@@ -4,6 +4,7 @@ import pytest
 from dgmbench import metrics
 from dgmbench.baselines import MODELS
 from dgmbench.benchmark.contract.task import Domain
+from dgmbench.benchmark.run.recording import SAMPLING_COSTS, TRAINING_COSTS
 from dgmbench.benchmark.run.scoring import metric_protocol
 from dgmbench.benchmark.suites import SUITES, load_suite
 from dgmbench.benchmark.tasks import TASKS, MissingData, load_task
@@ -80,5 +81,5 @@ def test_every_number_of_every_metric_has_a_heading():
         for cls, function in metrics.FUNCTIONS.items()
         for output in (cls.unit if isinstance(cls.unit, dict) else [function.__name__])
     }
-    costs = {"parameters", "training_seconds", "samples_per_second", "nfe", "peak_memory"}
+    costs = {name for name, *_ in (*TRAINING_COSTS, *SAMPLING_COSTS)}
     assert set(columns.LABELS) == names | costs
