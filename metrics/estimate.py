@@ -160,7 +160,7 @@ class EstimatedMetric(Metric):
         self._to_sync = self.dist_sync_on_step
         try:
             self.update(*args, **kwargs)
-            return self.compute()  # type: ignore[no-any-return]
+            return self.compute()
         except ValueError:
             lone = self._scalar(Estimate(math.nan, math.nan, 0))
             return dict.fromkeys(self.unit, lone) if isinstance(self.unit, dict) else lone

@@ -66,7 +66,8 @@ def frechet_distance_infinity(
     After Chong & Forsyth, arXiv:1911.07023, but with disjoint blocks: both sides are dealt into k
     = 1, ..., `points` blocks, the distances of a deal are averaged, and the line in k (that is, in
     1/n) is continued to k = 0. The standard error is that of the first-order term, which
-    extrapolation leaves as it is.
+    extrapolation leaves as it is, and that of the intercept among the sizes, which alone is left
+    where the first order vanishes (P = Q).
 
     Args:
         samples: Points or features, shape `(N, *shape)` or `(N,)`.
@@ -88,7 +89,8 @@ def frechet_distance_infinity(
     full = frechet_distance(x, y)
     values = [full.value] + [_mean_over_blocks(x, y, k) for k in range(2, points + 1)]
     note = f"Blocks of {least} points <= D = {x.shape[1]}." if least <= x.shape[1] else ""
-    return Estimate(_intercept(values), full.stderr, len(x), note, full.shared)
+    intercept, error = _intercept(values)
+    return Estimate(intercept, math.hypot(full.stderr, error), len(x), note, full.shared)
 
 
 class FrechetDistance(EstimatedMetric):
@@ -271,9 +273,15 @@ def _plain(x: Tensor, y: Tensor) -> float:
     return found.value
 
 
-def _intercept(values: list[float]) -> float:
-    """Continues the least-squares line through (1, values[0]), (2, values[1]), ... to 0."""
+def _intercept(values: list[float]) -> tuple[float, float]:
+    """Continues the least-squares line through (1, values[0]), (2, values[1]), ... to 0.
+
+    Returns what it meets there, and its standard error by the distances from the line; 0 for two.
+    """
     k = torch.arange(1, len(values) + 1, dtype=torch.float64)
     v = torch.tensor(values, dtype=torch.float64)
-    slope = (k - k.mean()) @ (v - v.mean()) / (k - k.mean()).square().sum()
-    return float(v.mean() - slope * k.mean())
+    spread = (k - k.mean()).square().sum()
+    slope = (k - k.mean()) @ (v - v.mean()) / spread
+    left = (v - v.mean() - slope * (k - k.mean())).square().sum() / max(len(values) - 2, 1)
+    error = (left * (1 / len(values) + k.mean() ** 2 / spread)).sqrt()
+    return float(v.mean() - slope * k.mean()), float(error) if len(values) > 2 else 0.0

@@ -25,6 +25,7 @@ from ..numerics.pairwise import PairMeans, pair_means
 from ..numerics.sorting import shuffled_order
 from .kernel_subsets import subset_values
 
+FARTHEST = 1e24  # coordinates whose twelfth power, as the error bar needs it, is a number
 _PAIRED_POINTS = 1024  # points that the second-order part of the variance is estimated from
 
 
@@ -59,6 +60,12 @@ def kernel_distance(
         dtype = torch.float32 if single else torch.float64
         return _over_subsets(x, y, subsets, subset_size, seed, dtype)
     x, y = as_pair(samples, reference)
+    farthest = float(torch.cat([x, y]).abs().max())
+    if farthest > FARTHEST:
+        raise ValueError(
+            f"Expected coordinates up to {FARTHEST:g}, beyond which the cubes of the kernel are "
+            f"no numbers, got {farthest:g}."
+        )
     return _means(_lift(x), _lift(y)).estimate()
 
 

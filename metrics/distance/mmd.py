@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..checks import as_pair
 from ..estimate import Estimate, TwoSampleMetric
-from ..numerics.moments import centre, centred
+from ..numerics.moments import centred, middle
 from ..numerics.pairwise import Kernel, pair_means, squared_distances, tile_size, tiles
 from ..numerics.sorting import content_order, shuffled_order
 
@@ -67,7 +67,7 @@ def median_distance(x: Tensor) -> float:
         x: Float64 rows, shape `(N, D)`, N >= 2.
     """
     chosen = x[shuffled_order(x)[:_MEDIAN_POINTS]] if len(x) > _MEDIAN_POINTS else x
-    distances = torch.pdist(chosen - centre(chosen))
+    distances = torch.pdist(chosen - middle(chosen))
     return float(distances.median()) or float(distances.square().mean().sqrt()) or 1.0
 
 
@@ -138,7 +138,8 @@ def mmd_test(
     pool = torch.cat([x, y])
     kernel = gaussian_bank(pool) if kernel is None else kernel
     order = content_order(pool)
-    pool = pool[order] - (centre(pool) if isinstance(kernel, GaussianKernel) else 0)
+    pool = pool[order]
+    pool = pool - middle(pool) if isinstance(kernel, GaussianKernel) else pool
     labels = (order < len(x)).to(pool.dtype)[:, None]
     labels = torch.cat([labels, _relabel(pool, len(x), permutations, seed)], dim=1)
     observed, *others = relabelled_mmd(kernel, pool, labels).tolist()

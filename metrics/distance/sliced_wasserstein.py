@@ -62,16 +62,21 @@ def sliced_wasserstein(
 def root_estimate(square: float, variances: Sequence[float], n: int) -> Estimate:
     """Returns the root of a squared distance, with the standard error of the root.
 
+    That is s / (2 W) for a standard error s of the square (delta method), and at most sqrt(s), by
+    which the root moves when the square does by s: near 0 the former has no bound.
+
     Args:
         square: The squared distance.
         variances: The parts of its variance that samples and reference make.
         n: Number of samples.
     """
     value = math.sqrt(max(square, 0.0))
-    if not value > 0:
-        return Estimate(value, 0.0, n)
-    stderr, shared = (math.sqrt(v) / (2 * value) for v in (sum(variances), variances[1]))
-    return Estimate(value, stderr, n, shared=shared)
+
+    def of_root(variance: float) -> float:
+        s = math.sqrt(variance)
+        return min(s / (2 * value), math.sqrt(s)) if value > 0 else math.sqrt(s)
+
+    return Estimate(value, of_root(sum(variances)), n, shared=of_root(variances[1]))
 
 
 class SlicedWasserstein(TwoSampleMetric):

@@ -23,6 +23,7 @@ from ..numerics.sorting import content_order
 from .sliced_wasserstein import root_estimate, sliced_wasserstein
 
 _ITERATIONS = 10_000_000
+ROUNDING = 1e-13  # of the cost of the optimum, beside the largest cost
 
 
 def wasserstein(samples: Tensor, reference: Tensor) -> Estimate:
@@ -51,7 +52,8 @@ def wasserstein(samples: Tensor, reference: Tensor) -> Estimate:
         raise RuntimeError(f"Expected POT to reach the optimum, got: {found['warning']}")
     f, g = torch.as_tensor(found["u"]) * scale, torch.as_tensor(found["v"]) * scale
     variances = [float(f.var()) / len(x), float(g.var()) / len(y)]
-    return root_estimate(float(relative) * scale, variances, len(x))
+    square = float(relative) * scale if relative > ROUNDING else 0.0
+    return root_estimate(square, variances, len(x))
 
 
 class Wasserstein(TwoSampleMetric):

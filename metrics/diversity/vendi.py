@@ -25,6 +25,7 @@ from torch import Tensor
 from ..checks import as_points, in_double
 from ..estimate import Estimate, EstimatedMetric
 from ..numerics.linalg import eigenvalues, gram, spectrum
+from ..numerics.moments import less, middle
 from ..numerics.sorting import shuffled_order
 from ..numerics.subset import thinned
 from ..numerics.threads import torch_on_one_thread
@@ -95,7 +96,7 @@ class _Operator:
         elif not width > 0:
             raise ValueError(f"Expected a positive bandwidth, got {width}.")
         else:
-            x = (x - x.mean(dim=0, dtype=torch.float64)) / width
+            x = less(x, middle(x)) / width
             if x.shape[1] >= _WIDE:
                 return cls(_rbf(x).div_(len(x)), None)
             factor = _pivoted_cholesky(x)

@@ -114,14 +114,17 @@ class PCA(FrozenMap):
         largest = axes.abs().argmax(1, keepdim=True)
         axes = (axes * axes.gather(1, largest).sign())[:dim].T  # (D, d)
         if whiten:
-            axes = axes / self._deviation(spread[:dim], len(points))
+            # What lies below the rounding of the points' own type is no variance.
+            own = reference.dtype if reference.is_floating_point() else torch.float64
+            least = max(1e-12, 30 * torch.finfo(own).eps)
+            axes = axes / self._deviation(spread[:dim], len(points), least)
         self.register_buffer("mean", mean)
         self.register_buffer("axes", axes.contiguous())
         self.freeze()
 
     @staticmethod
-    def _deviation(spread: Tensor, n: int) -> Tensor:
-        flat_axes = int((spread <= spread[0] * 1e-12).sum())
+    def _deviation(spread: Tensor, n: int, least: float) -> Tensor:
+        flat_axes = int((spread <= spread[0] * least).sum())
         if flat_axes:
             raise ValueError(
                 f"Expected a reference with variance along every whitened axis, "

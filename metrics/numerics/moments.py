@@ -147,7 +147,16 @@ def less(x: Tensor, point: Tensor) -> Tensor:
     return torch.from_numpy(np.subtract(x.numpy(), point.numpy()))  # torch would cast all x first
 
 
+def middle(x: Tensor, most: int = 512) -> Tensor:
+    """Returns the median of each coordinate of rows `(N, D)`, or of 512 of them, float64 `(D,)`.
+
+    A mean would follow one far row away from all others, and their differences would be lost to
+    rounding.
+    """
+    return x.detach()[:: max(1, len(x) // most)].median(dim=0).values.double()
+
+
 def centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns both sides, float64 or float32, less the midpoint of their means, in float64."""
-    middle = (centre(x) + centre(y)) / 2
-    return less(x, middle), less(y, middle)
+    """Returns both sides, float64 or float32, less the middle of the second, in float64."""
+    point = middle(y)
+    return less(x, point), less(y, point)

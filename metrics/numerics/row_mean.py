@@ -85,8 +85,8 @@ class RowMean(EstimatedMetric):
         super().__init__(**kwargs)
         empty = torch.zeros(4, dtype=torch.float64)
         self.add_state("moments", default=empty, dist_reduce_fx=merged)
-        # A `MetricCollection` takes metrics with like states after one batch for one, and two kinds
-        # of mean are alike while a batch is empty or infinite: names tell them apart.
+        # A `MetricCollection` takes metrics with like states after one batch for one, and two
+        # kinds of mean are alike while a batch is empty or infinite: names tell them apart.
         self.add_state(f"is_{type(self).__name__}", torch.zeros(()), dist_reduce_fx="max")
 
     def _add(self, values: Tensor) -> None:
