@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any, ClassVar
@@ -71,6 +72,37 @@ class NeuralModel(nn.Module, GenerativeModel):
     def noise(self, n: int) -> Tensor:
         """Draws n points of N(0, I) in scaled coordinates, shape `(n, D)`."""
         return torch.randn(n, self.domain.dim, device=self.device)
+
+    def points(self, y: Tensor) -> Tensor:
+        """Returns the points of the domain, `(n, *shape)`, of scaled coordinates `(n, D)`."""
+        return self.scaling.decode(y.unflatten(1, self.domain.shape))
+
+    @abstractmethod
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
+        """Draws n points of the domain, `(n, *shape)`, without gradients; see `sample`."""
+
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
+        """Returns what the model says of log p(x), `(B,)`, without gradients; see `log_prob`."""
+        return super().log_prob(x)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
+        """Draws n points of the domain by `draw`; see `GenerativeModel.sample`."""
+        return self.draw(n, sampler, steps)
+
+    @torch.no_grad()
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
+        """Returns log p(x) by `log_p`; see `GenerativeModel.log_prob`."""
+        return self.log_p(x, draws)
 
     def loss(self, batch: Any) -> Tensor:
         """Returns the scalar that a one-player model descends, for a batch of `batches`."""

@@ -83,13 +83,5 @@ class GAN(NeuralModel):
             Player("generator", G, self.generator_loss, self.lr, self.betas),
         ]
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
-        return self.scaling.decode(self.generate(n).reshape(n, *self.domain.shape))
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
+        return self.points(self.generate(n))

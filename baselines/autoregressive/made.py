@@ -67,22 +67,11 @@ class MADE(NeuralModel):
         """Returns the negative log-likelihood in nats, averaged over the batch `(B, *shape)`."""
         return -self.log_conditionals(batch).sum(1).mean()
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         rows = max(1, CHUNK // (self.domain.dim * self.observation.width))
         return torch.cat([self.log_conditionals(part).sum(1) for part in x.split(rows)])
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws one coordinate after the other; D passes of `net`."""
         drawn, sums = [], self.net.start(n)
         for d in range(self.domain.dim):

@@ -67,4 +67,29 @@ class Control(Resizable, GenerativeModel):
 
     @abstractmethod
     def read(self, task: Task) -> None:
-        """Keeps what `sample` and `log_prob` need."""
+        """Keeps what `draw` and `log_p` need."""
+
+    @abstractmethod
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
+        """Draws n points of the domain, shape `(n, *shape)`; see `sample`."""
+
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
+        """Returns the true log p(x), shape `(B,)`; see `log_prob`."""
+        return super().log_prob(x)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
+        return self.draw(n)
+
+    @torch.no_grad()
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
+    ) -> Tensor:
+        return self.log_p(x)

@@ -30,14 +30,6 @@ class Memoriser(Control):
         if task.train is not None:
             self.rows = task.train.to(self.device, self.dtype)
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws n rows of train."""
         return self.rows[torch.randint(len(self.rows), (n,), device=self.device)]

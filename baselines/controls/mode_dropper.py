@@ -44,15 +44,7 @@ class ModeDropper(Oracle):
         label = self.modes.assign(x)
         return (label >= 0) & (label < self.modes.count - self.modes.count // 2)
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws n points by rejection; with replacement from the rows where no sampler is known.
 
         Raises:
@@ -66,7 +58,7 @@ class ModeDropper(Oracle):
         for _ in range(ROUNDS):
             if count >= n:
                 break
-            x = super().sample(max(n, 64))
+            x = super().draw(max(n, 64))
             found.append(x[self.kept(x)])
             count += len(found[-1])
         if count < n:

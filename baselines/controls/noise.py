@@ -44,15 +44,7 @@ class Noise(Control):
             self.low.copy_(low - (high - low) / 4)
             self.high.copy_(high + (high - low) / 4)
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws n points of the box."""
         u = torch.rand(n, *self.domain.shape, device=self.device)
         x = self.low + (self.high - self.low) * u
@@ -60,10 +52,7 @@ class Noise(Control):
             return x
         return x.long().clamp_max(self.domain.levels - 1)
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x) in nats, shape `(B,)`: minus the log of the volume, -inf outside."""
         inside = ((x >= self.low) & (x <= self.high)).flatten(1).all(1)
         log_p = -(self.high - self.low).log().sum()

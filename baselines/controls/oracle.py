@@ -43,15 +43,7 @@ class Oracle(Control):
         if task.log_density is not None:
             self.likelihood = Likelihood.EXACT
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws n points.
 
         Raises:
@@ -64,9 +56,6 @@ class Oracle(Control):
             raise ValueError(f"Expected at most {most} samples, the rows held out, got {n}.")
         return self.rows[torch.randperm(most, device=self.device)[:n]]
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns the true log p(x) in nats, shape `(B,)`."""
-        return super().log_prob(x) if self.log_density is None else self.log_density(x)
+        return super().log_p(x) if self.log_density is None else self.log_density(x)

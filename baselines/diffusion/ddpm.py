@@ -114,27 +114,15 @@ class DDPM(NeuralModel):
         data = data.clamp(-1, 1)
         return data, noise_of_data(x, data, a, b)
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws n points, by "ancestral" (algorithm 2) or "ddim" (eta = 0); `steps` at most T."""
         eta = ETA.get(sampler or "ancestral")
         if eta is None:
             raise ValueError(f"Expected 'ancestral' or 'ddim' as sampler, got {sampler!r}.")
         times = self.chain.times(steps or self.chain.T)
-        x = self.chain.walk(self.noise(n), self.predict, times, eta)
-        return self.scaling.decode(x.unflatten(1, self.domain.shape))
+        return self.points(self.chain.walk(self.noise(n), self.predict, times, eta))
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns minus the variational bound (eq. 5) in nats, all T terms, one x_t for each."""
         data, T = self.encode(x), self.chain.T
         terms = [self.bound_term(data, t) for t in range(1, T + 1)]

@@ -157,24 +157,12 @@ class EBM(NeuralModel):
         size = positive.square().mean() + negative.square().mean()
         return positive.mean() - negative.mean() + self.decay * size
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Runs Langevin dynamics from noise."""
         u = self.run(self.noise(n), steps or self.steps)
-        y = u * self.std + self.mean
-        return self.scaling.decode(y.unflatten(1, self.domain.shape))
+        return self.points(u * self.std + self.mean)
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x) + log Z in nats, shape `(B,)`; on integers at one dequantised point."""
         log_abs_det = self.scaling.log_abs_det - self.std.log().sum()
         return log_abs_det - self.energy(self.encode(x))

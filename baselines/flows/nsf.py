@@ -87,10 +87,7 @@ class NSF(NeuralModel):
         """Returns the negative log-likelihood, or its bound, in nats a row of `(B, *shape)`."""
         return -(self.log_density(self.scaling.encode(batch)).mean() + self.scaling.log_abs_det)
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x), on integers a bound from K draws of u, in nats, shape `(B,)`."""
         K = self._draws(draws)
         rows = max(1, CHUNK // (K * self.domain.dim))
@@ -103,14 +100,5 @@ class NSF(NeuralModel):
     def _draws(self, draws: int | None) -> int:
         return 1 if self.domain.levels is None else draws or self.particles
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
-        y, _ = self.flow(self.noise(n), inverse=True)
-        return self.scaling.decode(y.reshape(n, *self.domain.shape))
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
+        return self.points(self.flow(self.noise(n), inverse=True)[0])

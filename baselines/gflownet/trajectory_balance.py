@@ -205,21 +205,11 @@ class TrajectoryBalance(NeuralModel):
         states = self.domain.states().flatten(1).to(self.device)
         return self.grid.terminal_law(self.forward_policy(states))
 
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws n terminal states of P_F."""
         return self.rollout(n, self.forward_policy)[0][:, -1].unflatten(1, self.domain.shape)
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x) in nats, shape `(B,)`: exact, or a bound by the domain's size."""
         if self.likelihood is Likelihood.EXACT:
             return self._law()[self.domain.index(x)].log().float()

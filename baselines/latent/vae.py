@@ -95,22 +95,11 @@ class VAE(NeuralModel):
         elbo = self.log_conditional(batch, z) - kl_divergence(q, self.prior())
         return -elbo.mean()
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         z = self.prior().sample((n,))
         return self.observation.sample(self.theta(z)).reshape(n, *self.domain.shape)
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns the bound of K draws in nats, shape `(B,)`; time O(K B)."""
         K = draws or self.particles
         rows = max(1, CHUNK // (K * self.domain.dim * self.observation.width))

@@ -104,13 +104,5 @@ class GMMN(NeuralModel):
         """Returns MMD^2 between the batch `(B, *shape)` and as many draws."""
         return mmd2(self.scaling.encode(batch).flatten(1), self.generate(len(batch)), self.widths)
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
-        return self.scaling.decode(self.generate(n).reshape(n, *self.domain.shape))
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
+        return self.points(self.generate(n))

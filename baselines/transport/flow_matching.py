@@ -78,23 +78,13 @@ class FlowMatching(NeuralModel):
         guess = self.net(self.path.point(data, noise, t), t)
         return (guess - self.path.velocity(data, noise, t)).square().mean()
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Integrates the velocity from noise; `sampler` is a solver."""
-        y = push(self.net, self.noise(n), sampler or self.solver, steps or self.steps)
-        return self.scaling.decode(y.unflatten(1, self.domain.shape))
+        return self.points(
+            push(self.net, self.noise(n), sampler or self.solver, steps or self.steps)
+        )
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Estimates log p(x) in nats by the instantaneous change of variables, shape `(B,)`."""
         y = self.scaling.encode(x).flatten(1)
         exact = self.domain.dim <= EXACT_DIM

@@ -42,7 +42,7 @@ class Mean(NeuralModel):
     def players(self):
         return [Player("loss", [self.centre], self.loss, self.lr, **self.options)]
 
-    def sample(self, n, *, context=None, sampler=None, steps=None):
+    def draw(self, n, sampler=None, steps=None):
         return self.centre.expand(n, 2)
 
 
@@ -118,7 +118,7 @@ def test_bfloat16_computes_the_loss_in_bfloat16():
         def players(self):
             return [Player("loss", self.parameters(), self.loss, bf16=True)]
 
-        def sample(self, n, **_):
+        def draw(self, n, sampler=None, steps=None):
             return torch.zeros(n, 2)
 
     model = Seen()
