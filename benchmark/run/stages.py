@@ -20,6 +20,9 @@ from .store import Store
 from .told import told
 from .training import restored, train
 
+# What CUDA, torch on the CPU and NumPy say where there is no memory left.
+NO_MEMORY = ("out of memory", "t allocate memory", "unable to allocate")
+
 
 def run_job(job: Job) -> Record:
     """Runs the stages of a job that are not done yet and writes its record.
@@ -105,7 +108,8 @@ def recorded(job: Job, phase: Phase, work: Callable[[], Any]) -> Any:
     except BaseException as error:  # recorded with its traceback: the other jobs go on
         _keep_traceback(job)
         reason = told(error)
-        status: Status = "out of memory" if "out of memory" in reason.lower() else "failed"
+        memory = any(words in reason.lower() for words in NO_MEMORY)
+        status: Status = "out of memory" if memory else "failed"
         return finish(job, status, phase, reason)
 
 

@@ -105,5 +105,12 @@ def _csv(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows(lines)
+    writer.writerows([_inert(value) for value in line] for line in lines)
     return out.getvalue()
+
+
+def _inert(value: object) -> object:
+    """Text that a spreadsheet would take for a formula, behind an apostrophe."""
+    formula = isinstance(value, str) and len(value) > 1 and value[0] in "=+-@"
+    number = isinstance(value, str) and value[1:2] in ".0123456789 "
+    return f"'{value}" if formula and not number else value

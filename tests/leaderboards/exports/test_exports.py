@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from dgmbench.benchmark.contract.record import read_records
+from dgmbench.benchmark.contract.record import Record, read_records
 from dgmbench.leaderboards.exports import latex, markdown
 from dgmbench.leaderboards.exports.csv_tables import leaderboard_csv, records_csv
 from dgmbench.leaderboards.exports.terminal import print_boards
@@ -129,3 +129,13 @@ def test_summary_leads_with_the_primary_metric(results):
     assert digits.index("Fréchet distance") < digits.index("MMD²")
     assert "<b>&_%" in text
     assert max(map(len, text.splitlines())) <= 140
+
+
+def test_no_text_is_a_formula_to_a_spreadsheet():
+    text = '=HYPERLINK("http://x")'
+    broken = Record(
+        suite="s", task="t", task_version=1, model="m", family="user", seed=0, status="failed",
+        phase="train", reason=text, created="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+    (row,) = read(records_csv([broken]))
+    assert row["reason"] == f"'{text}"
