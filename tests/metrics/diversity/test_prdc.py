@@ -152,3 +152,19 @@ def test_agrees_with_the_authors_code(d):
     expected = peer.compute_prdc(y.numpy(), x.numpy(), nearest_k=5)
     found = values(prdc(x, y, 5))
     assert found == pytest.approx({name: expected[name] for name in found}, abs=1e-12)
+
+
+def test_without_error_bars_the_numbers_are_the_same():
+    ties = torch.randint(3, (80, 3)).double()
+    for x, y in (
+        (torch.randn(60, 3), torch.randn(50, 3)),
+        (30 * torch.randn(1500, 8), torch.randn(200, 8)),
+        (ties, ties[:50]),
+    ):
+        whole, bare = prdc(x, y), prdc(x, y, stderr=False)
+        for name, estimate in whole.items():
+            assert bare[name].value == pytest.approx(estimate.value, abs=1e-12), name
+    assert all(math.isnan(v.stderr) and "asked" in v.note for v in bare.values())
+    metric = PRDC(stderr=False)
+    metric.update(x, y)
+    assert math.isnan(metric.estimate()["precision"].stderr)
