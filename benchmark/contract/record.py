@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .files import set_aside, tell, write_atomically
 
@@ -27,8 +27,24 @@ SETTLED: tuple[Status, ...] = ("ok", "not admitted")
 Phase = Literal["", "train", "probe", "score"]
 
 
+MOST = 500  # characters of a reason or a note
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+def clipped(text: str, most: int = MOST) -> str:
+    """Returns the text on one line, printable and in UTF-8, of `most` characters at most."""
+    head = text[: 4 * most].encode("utf-8", "replace").decode()
+    line = " ".join("".join(c if c.isprintable() else " " for c in head).split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+# What others wrote into a record stands in pages and tables: short, without control characters.
+Text = Annotated[
+    str, BeforeValidator(lambda text: clipped(text) if isinstance(text, str) else text)
+]
 
 
 class File(_Frozen):
@@ -79,8 +95,8 @@ class Score(_Frozen):
     probe: str = ""
     estimator: str = ""
     protocol: str = ""
-    note: str = ""
-    reason: str = ""
+    note: Text = ""
+    reason: Text = ""
 
 
 class Environment(_Frozen):
@@ -165,7 +181,7 @@ class Record(_Frozen):
     rows: str = ""
     status: Status = "ok"
     phase: Phase = ""
-    reason: str = ""
+    reason: Text = ""
     scores: tuple[Score, ...] = ()
     flags: tuple[str, ...] = ()
     log_prob: dict[str, str] = Field(default_factory=dict)

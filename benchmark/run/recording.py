@@ -12,11 +12,10 @@ import numpy as np
 
 from ..contract.evidence import Evidence
 from ..contract.probe import Probe
-from ..contract.record import File, Phase, Record, Score, Status, write_record
+from ..contract.record import File, Phase, Record, Score, Status, clipped, write_record
 from ..contract.task import Task
 from .inputs import log_prob_rows
 from .provenance import environment
-from .told import clipped
 
 if TYPE_CHECKING:
     from .job import Job

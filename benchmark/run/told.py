@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST = 500
+from ..contract.record import MOST, clipped
 
 
 def told(error: BaseException, most: int = MOST) -> str:
@@ -18,10 +18,3 @@ def told(error: BaseException, most: int = MOST) -> str:
         said = ""
     kind = type(error).__name__
     return clipped(f"{kind}: {said}" if said else kind, most)
-
-
-def clipped(text: str, most: int = MOST) -> str:
-    """Returns the text on one line, printable and in UTF-8, of `most` characters at most."""
-    head = text[: 4 * most].encode("utf-8", "replace").decode()
-    line = " ".join("".join(c if c.isprintable() else " " for c in head).split())
-    return line if len(line) <= most else line[: most - 1].rstrip() + "…"

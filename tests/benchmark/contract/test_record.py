@@ -39,3 +39,10 @@ def test_a_file_that_is_no_record_is_named(tmp_path, capsys):
     (tmp_path / "records" / "x.json").write_text("{}")
     assert read_records(tmp_path) == []
     assert "x.json" in capsys.readouterr().err
+
+
+def test_what_others_wrote_is_short_and_without_control_characters():
+    text = "a\x00b\x1b[31mc\r\nd" + "x" * 200_000
+    score = Score(metric="m", reason=text, note=text)
+    for found in (score.reason, score.note):
+        assert len(found) <= 500 and found.startswith("a b [31mc d") and found.isprintable()

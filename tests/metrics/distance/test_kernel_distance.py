@@ -147,3 +147,23 @@ def test_subsets_that_cannot_be_drawn(sides):
         kernel_distance(*sides, subsets=3, subset_size=46)
     with pytest.raises(ValueError, match="at least 1 subset"):
         kernel_distance(*sides, subsets=0, subset_size=10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_the_error_over_subsets_is_that_of_a_simulation(shift):
+    """At P = Q the spread of subsets, scaled as a mean's, would be 1.7 to 2 times too large."""
+    generator = torch.Generator().manual_seed(0)
+    found = [
+        kernel_distance(
+            torch.randn(2000, 8, generator=generator) + shift,
+            torch.randn(2000, 8, generator=generator),
+            subsets=20,
+            subset_size=500,
+            seed=seed,
+        )
+        for seed in range(80)
+    ]
+    spread = float(torch.tensor([e.value for e in found]).std())
+    told = float(torch.tensor([e.stderr for e in found]).square().mean().sqrt())
+    assert told == pytest.approx(spread, rel=0.3)
