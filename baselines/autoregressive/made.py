@@ -21,13 +21,11 @@ from torch import Tensor
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
+from ..chunks import in_chunks
 from ..nets.embedding import Embedding
 from ..nets.masked import MaskedMLP
 from ..observation import observation
 from ..training import NeuralModel
-
-# Numbers that `log_prob` holds at once in the largest of its tensors (64 MiB).
-CHUNK = 2**24
 
 
 class MADE(NeuralModel):
@@ -68,8 +66,8 @@ class MADE(NeuralModel):
         return -self.log_conditionals(batch).sum(1).mean()
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
-        rows = max(1, CHUNK // (self.domain.dim * self.observation.width))
-        return torch.cat([self.log_conditionals(part).sum(1) for part in x.split(rows)])
+        each = self.domain.dim * self.observation.width
+        return in_chunks(lambda part: self.log_conditionals(part).sum(1), x, each)
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws one coordinate after the other; D passes of `net`."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ...benchmark.contract.model import Budget, GenerativeModel, Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
+from ..chunks import in_chunks
 from ..dequantise import said
 from ..scaling import Scaling
 from .resizable import Resizable
 
 # Rows whose log-density is computed at once.
-CHUNK = 1024
+ROWS = 1024
 
 
 class Estimator(Resizable, GenerativeModel):
@@ -101,13 +101,8 @@ class Estimator(Resizable, GenerativeModel):
         self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
     ) -> Tensor:
         """Returns log p(x) in nats, or its bound on integers, shape `(B,)`."""
-        log_p = self.in_chunks(self.density, self.encode(x))
+        log_p = in_chunks(self.density, self.encode(x), 1, ROWS)
         return (log_p + self.scaling.log_abs_det).float()
 
     def estimator(self, draws: int | None = None) -> str:
         return "exact" if self.domain.levels is None else said(1)
-
-    @staticmethod
-    def in_chunks(f: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-        """Returns f of the rows, computed chunk by chunk."""
-        return torch.cat([f(part) for part in rows.split(CHUNK)])

@@ -16,18 +16,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
+from ..chunks import in_chunks
 from ..dequantise import bound, said
 from ..training import NeuralModel
 from .coupling import Affine, Chain, LULinear, SplineCoupling
-
-# Rows that go through the flow at once in `log_prob`, times D.
-CHUNK = 2**19
 
 
 class NSF(NeuralModel):
@@ -90,9 +88,8 @@ class NSF(NeuralModel):
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x), on integers a bound from K draws of u, in nats, shape `(B,)`."""
         K = self._draws(draws)
-        rows = max(1, CHUNK // (K * self.domain.dim))
-        parts = [bound(self.log_density, self.scaling.encode, part, K) for part in x.split(rows)]
-        return torch.cat(parts) + self.scaling.log_abs_det
+        f = partial(bound, self.log_density, self.scaling.encode, K=K)
+        return in_chunks(f, x, K * self.domain.dim, numbers=2**19) + self.scaling.log_abs_det
 
     def estimator(self, draws: int | None = None) -> str:
         return "exact" if self.domain.levels is None else said(self._draws(draws))

@@ -7,6 +7,8 @@ an episode that reaches H-1 in a coordinate goes on in the others.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -84,3 +86,12 @@ class GridEnvironment:
                 rows = ((depth == d) & legal[:, i]).nonzero().squeeze(1)
                 visits.index_add_(0, rows + place[i], visits[rows] * policy[rows, i])
         return visits * policy[:, self.stop]
+
+
+def masked_log_softmax(logits: Tensor, legal: Tensor) -> Tensor:
+    """Returns log-probabilities over the legal entries, -inf elsewhere.
+
+    A row without a legal entry (the origin has no parents) is all -inf, with zero gradients.
+    """
+    log_p = logits.masked_fill(~legal, -1e9).log_softmax(-1)
+    return log_p.masked_fill(~legal, -math.inf)

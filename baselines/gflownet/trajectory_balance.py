@@ -25,12 +25,10 @@ from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
 from ..nets.mlp import MLP
 from ..training import NeuralModel, Player
-from .grid_environment import GridEnvironment
+from .grid_environment import GridEnvironment, masked_log_softmax
 
 # Maps states `(..., D)` to values `(..., V)`.
 StateMap = Callable[[Tensor], Tensor]
-# Up to this many states the terminal law is computed, so that `log_prob` is exact.
-ENUMERABLE = 65_536
 # Longer episodes than this are refused: a step of training would evaluate the net that often.
 LONGEST = 512
 
@@ -90,8 +88,7 @@ class TrajectoryBalance(NeuralModel):
         self.net = MLP(self.grid.dim * self.grid.levels, 2 * self.grid.dim + 1, hidden)
         self.log_flow = nn.Parameter(torch.zeros(()))
         self._kept: tuple[tuple[int, ...], Tensor] | None = None
-        exact = domain.num_states <= ENUMERABLE
-        self.likelihood = Likelihood.EXACT if exact else Likelihood.LOWER_BOUND
+        self.likelihood = Likelihood.EXACT if domain.is_enumerable else Likelihood.LOWER_BOUND
 
     @classmethod
     def supports(cls, domain: Domain) -> str | None:
@@ -251,12 +248,3 @@ class TrajectoryBalance(NeuralModel):
         waits = (actions < 0).unsqueeze(2)
         terminal = states.amax(1, keepdim=True)
         return states.where(~waits, terminal), actions.where(actions >= 0, self.grid.stop)
-
-
-def masked_log_softmax(logits: Tensor, legal: Tensor) -> Tensor:
-    """Returns log-probabilities over the legal entries, -inf elsewhere.
-
-    A row without a legal entry (the origin has no parents) is all -inf, with zero gradients.
-    """
-    log_p = logits.masked_fill(~legal, -1e9).log_softmax(-1)
-    return log_p.masked_fill(~legal, -math.inf)

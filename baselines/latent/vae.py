@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -24,13 +25,11 @@ from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
+from ..chunks import in_chunks
 from ..nets.embedding import Embedding
 from ..nets.mlp import MLP
 from ..observation import observation
 from ..training import NeuralModel
-
-# Numbers that `log_prob` holds at once in the largest of its tensors (64 MiB).
-CHUNK = 2**24
 
 
 class VAE(NeuralModel):
@@ -102,8 +101,8 @@ class VAE(NeuralModel):
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns the bound of K draws in nats, shape `(B,)`; time O(K B)."""
         K = draws or self.particles
-        rows = max(1, CHUNK // (K * self.domain.dim * self.observation.width))
-        return torch.cat([self._bound(part, K) for part in x.split(rows)])
+        each = K * self.domain.dim * self.observation.width
+        return in_chunks(partial(self._bound, K=K), x, each)
 
     def estimator(self, draws: int | None = None) -> str:
         K = draws or self.particles
