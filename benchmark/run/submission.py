@@ -12,7 +12,7 @@ from torch import Tensor
 from ..contract.evidence import Evidence
 from ..contract.model import Likelihood
 from ..contract.probe import Probe
-from ..contract.record import Record
+from ..contract.record import Record, read_records
 from ..suites.suite import ModelSpec, Suite
 from ..tasks import Outline
 from .answers import Answer, score_answers
@@ -53,10 +53,16 @@ def score_samples(
             f"Expected at least {n} samples for {job.task.name}, at which every row is compared, "
             f"got {len(x)}."
         )
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise ValueError(f"Expected a name of letters, digits, '.', '-' and '_', got {name}.")
+    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
+        raise ValueError(
+            f"Expected a name of up to 100 letters, digits, '.', '-' and '_', got {name[:120]}."
+        )
     if name in suite.models:
         raise ValueError(f"Expected a name of your own, got {name}, a model of the suite.")
+    if any(r.model == name and r.model_path for r in read_records(store.root)):
+        raise ValueError(
+            f"Expected a name that no model in {root} has, got {name}; choose another with --name."
+        )
     chosen = x[fixed_subset(len(x), n)].contiguous()
     told = b"" if log_prob is None else log_prob.numpy().tobytes()
     digest = hashlib.sha256(chosen.numpy().tobytes() + told).hexdigest()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from dgmbench.benchmark.contract.record import read_records
+from dgmbench.benchmark.contract.record import Record, read_records, write_record
 from dgmbench.benchmark.contract.task import Domain
 from dgmbench.benchmark.run.sample_files import read_samples
 from dgmbench.benchmark.run.submission import score_samples
@@ -95,3 +95,23 @@ def test_too_few_samples_and_a_taken_name_are_refused(tmp_path):
         score_samples(torch.zeros(10, 2), "mine", task, suite, tmp_path)
     with pytest.raises(ValueError, match="got vae"):
         score_samples(torch.zeros(4000, 2), "vae", task, suite, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["..", ".hidden", "x" * 300, "a/b", ""])
+def test_a_name_is_one_of_a_row(tmp_path, name):
+    outline = outline_of("ring-8")
+    x = torch.zeros(2048, 2)
+    with pytest.raises(ValueError, match="Expected a name of up to 100 letters"):
+        score_samples(x, name, outline, load_suite("quick"), tmp_path)
+
+
+def test_samples_do_not_take_the_row_of_a_model(tmp_path):
+    record = Record(
+        suite="quick", task="ring-8", task_version=1, model="Mine", family="user", seed=0,
+        model_path="mine.py:Mine", created="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+    write_record(record, tmp_path)
+    with pytest.raises(ValueError, match=r"no model in .* has, got Mine"):
+        score_samples(
+            torch.zeros(2048, 2), "Mine", outline_of("ring-8"), load_suite("quick"), tmp_path
+        )
