@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any, ClassVar
@@ -11,10 +10,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..benchmark.contract.model import Budget, Diverged, GenerativeModel
+from ..benchmark.contract.model import Budget, Diverged
 from ..benchmark.contract.task import Domain, TrainingTask
 from .averages import Average, Best
 from .checkpoints import Checkpoint, packed, unpack
+from .drawn import Drawn
 from .flops import Flops
 from .players import Phase, Player
 from .scaling import Scaling
@@ -24,7 +24,7 @@ from .streams import Rows, count
 READINGS = 25
 
 
-class NeuralModel(nn.Module, GenerativeModel):
+class NeuralModel(nn.Module, Drawn):
     """A model whose training is gradient descent on the losses of its players.
 
     Args:
@@ -76,33 +76,6 @@ class NeuralModel(nn.Module, GenerativeModel):
     def points(self, y: Tensor) -> Tensor:
         """Returns the points of the domain, `(n, *shape)`, of scaled coordinates `(n, D)`."""
         return self.scaling.decode(y.unflatten(1, self.domain.shape))
-
-    @abstractmethod
-    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
-        """Draws n points of the domain, `(n, *shape)`, without gradients; see `sample`."""
-
-    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
-        """Returns what the model says of log p(x), `(B,)`, without gradients; see `log_prob`."""
-        return super().log_prob(x)
-
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
-        """Draws n points of the domain by `draw`; see `GenerativeModel.sample`."""
-        return self.draw(n, sampler, steps)
-
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
-        """Returns log p(x) by `log_p`; see `GenerativeModel.log_prob`."""
-        return self.log_p(x, draws)
 
     def loss(self, batch: Any) -> Tensor:
         """Returns the scalar that a one-player model descends, for a batch of `batches`."""

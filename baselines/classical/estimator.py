@@ -7,10 +7,11 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from ...benchmark.contract.model import Budget, GenerativeModel, Likelihood
+from ...benchmark.contract.model import Budget, Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
 from ..chunks import in_chunks
 from ..dequantise import said
+from ..drawn import Drawn
 from ..scaling import Scaling
 from .resizable import Resizable
 
@@ -18,7 +19,7 @@ from .resizable import Resizable
 ROWS = 1024
 
 
-class Estimator(Resizable, GenerativeModel):
+class Estimator(Resizable, Drawn):
     """A density on scaled coordinates, fitted without a loss.
 
     What is fitted are buffers, so that `state_dict` holds the whole model. EXACT on real
@@ -62,7 +63,7 @@ class Estimator(Resizable, GenerativeModel):
         """Returns log p(y) in nats of scaled points, float64 `(B, D)` to `(B,)`."""
 
     @abstractmethod
-    def draw(self, n: int) -> Tensor:
+    def generate(self, n: int) -> Tensor:
         """Draws scaled points, shape `(n, D)`."""
 
     def fit(self, task: TrainingTask, budget: Budget) -> None:
@@ -84,22 +85,11 @@ class Estimator(Resizable, GenerativeModel):
         """Returns scaled coordinates of points `(B, *shape)`, float64 `(B, D)`."""
         return self.scaling.encode(x).flatten(1).double()
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
-        y = self.draw(n).to(self.scaling.shift.dtype)
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
+        y = self.generate(n).to(self.scaling.shift.dtype)
         return self.scaling.decode(y.unflatten(1, self.domain.shape))
 
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
+    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x) in nats, or its bound on integers, shape `(B,)`."""
         log_p = in_chunks(self.density, self.encode(x), 1, ROWS)
         return (log_p + self.scaling.log_abs_det).float()

@@ -197,7 +197,7 @@ class GMM(Estimator):
     def density(self, y: Tensor) -> Tensor:
         return self.mixture.joint(y).logsumexp(1)
 
-    def draw(self, n: int) -> Tensor:
+    def generate(self, n: int) -> Tensor:
         k = self.log_weights.exp().multinomial(n, replacement=True)
         noise = torch.randn(n, self.domain.dim, 1, dtype=torch.double, device=self.device)
         y = self.means[k].clone()

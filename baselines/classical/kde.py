@@ -72,6 +72,6 @@ class KDE(Estimator):
         squared = torch.cdist(y, self.rows).square()
         return log_kernel_sum(squared, float(self.bandwidth), self.domain.dim)
 
-    def draw(self, n: int) -> Tensor:
+    def generate(self, n: int) -> Tensor:
         centres = self.rows[torch.randint(len(self.rows), (n,), device=self.device)]
         return centres + self.bandwidth * torch.randn_like(centres)

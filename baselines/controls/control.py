@@ -7,12 +7,13 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from ...benchmark.contract.model import Budget, GenerativeModel, Likelihood
+from ...benchmark.contract.model import Budget, Likelihood
 from ...benchmark.contract.task import Domain, Task
 from ..classical.resizable import Resizable
+from ..drawn import Drawn
 
 
-class Control(Resizable, GenerativeModel):
+class Control(Resizable, Drawn):
     """A row of a table that shows what the metrics say of a known case.
 
     `fit` is handed the whole task, its sampler and held-out rows included: a control is no model
@@ -68,28 +69,3 @@ class Control(Resizable, GenerativeModel):
     @abstractmethod
     def read(self, task: Task) -> None:
         """Keeps what `draw` and `log_p` need."""
-
-    @abstractmethod
-    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
-        """Draws n points of the domain, shape `(n, *shape)`; see `sample`."""
-
-    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
-        """Returns the true log p(x), shape `(B,)`; see `log_prob`."""
-        return super().log_prob(x)
-
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
-        return self.draw(n)
-
-    @torch.no_grad()
-    def log_prob(
-        self, x: Tensor, context: Tensor | None = None, *, draws: int | None = None
-    ) -> Tensor:
-        return self.log_p(x)

@@ -135,7 +135,7 @@ def _model(name: str, cls: type[Any]) -> Thing:
 
 
 def _claim(cls: type[Any], domain: Domain) -> str:
-    from ..run.user_model import build
+    from ..run.users.user_model import build
 
     if cls.supports(domain):
         return UNSUPPORTED

@@ -72,7 +72,7 @@ def run(
     out: Out = Path("results"),
 ) -> None:
     """Run a suite; what is done is not done again."""
-    from ..run.workers import start_server
+    from ..run.processes.workers import start_server
 
     start_server(workers)
     from ..run.plan import make_plan
@@ -102,8 +102,8 @@ def score(
 ) -> None:
     """Score samples beside the models of a suite."""
     from ...leaderboards.report import Results, write_report
-    from ..run.sample_files import read_log_prob, read_samples
-    from ..run.submission import score_samples
+    from ..run.users.sample_files import read_log_prob, read_samples
+    from ..run.users.submission import score_samples
     from ..suites import load_suite
     from ..tasks import outline_of
     from . import console

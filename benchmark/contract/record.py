@@ -157,6 +157,7 @@ class Record(_Frozen):
         reason: One sentence; empty when ok.
         scores: Metrics, costs among them.
         flags: What a reader must know of the whole row, such as samples that are copies.
+        notes: What of a user's model was not used, and why; it costs the row nothing.
         log_prob: By the name of the probe, what the model says of a fixed subset of the test
             rows (2,048 at most, see `fixed_subset`), in nats: float32, little-endian, base64.
         files: What a page shows: "curve" (JSON rows [step, player, loss]), "samples" (.npy).
@@ -184,6 +185,7 @@ class Record(_Frozen):
     reason: Text = ""
     scores: tuple[Score, ...] = ()
     flags: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     log_prob: dict[str, str] = Field(default_factory=dict)
     files: dict[str, File] = Field(default_factory=dict)
     environment: Environment = Environment()
@@ -279,7 +281,11 @@ def write_record(record: Record, root: Path) -> Path:
 
 def write_task(task: TaskRecord, root: Path) -> None:
     """Writes a task's description under `root/tasks`."""
-    _write(root / "tasks" / f"{safe_name(task.name)}.json", task)
+    _write(_task_path(root, task.name), task)
+
+
+def _task_path(root: Path, name: str) -> Path:
+    return root / "tasks" / f"{safe_name(name)}.json"
 
 
 def _write(path: Path, content: BaseModel) -> None:
@@ -337,6 +343,12 @@ def read_records(root: Path) -> list[Record]:
         if seen is None or seen.created <= record.created:
             newest[record.cell] = record
     return [newest[cell] for cell in sorted(newest)]
+
+
+def read_task(root: Path, name: str) -> TaskRecord | None:
+    """Returns the description of one task, or None where there is no sound one."""
+    path = _task_path(root, name)
+    return _read(path, TaskRecord, root) if path.exists() else None
 
 
 def read_tasks(root: Path) -> dict[str, TaskRecord]:

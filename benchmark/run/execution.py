@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..contract.record import Record, read_record
-from .claims import Claims
 from .job import Job
 from .plan import Plan
+from .processes.claims import Claims
+from .processes.workers import Lost, cores, run_local
 from .recording import finish, forget_phase
 from .stages import answer, run_job
-from .workers import Lost, cores, run_local
 
 Watch = Callable[[Job, Record], None]
 

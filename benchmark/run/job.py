@@ -17,7 +17,7 @@ from ..contract.record import cell_name
 from ..contract.task import Task
 from ..suites.suite import ModelSpec, Suite
 from ..tasks import Outline
-from .stage_keys import stage_keys
+from .keys.stage_keys import stage_keys
 
 
 @dataclass(frozen=True)
@@ -153,16 +153,16 @@ def refused(spec: ModelSpec, task: Task) -> str:
         return "it learns from samples, and the task has none"
     if task.conditional and not getattr(cls, "conditional", False):
         return "the task is conditional, and it takes no context"
-    return _said(cls, "supports", task.domain) or (
-        _said(cls, "refuses", task) if wants == "task" else ""
-    )
+    if spec.is_users:
+        return _users_reason(cls, task)
+    return cls.supports(task.domain) or (cls.refuses(task) if wants == "task" else "") or ""
 
 
-def _said(cls: Any, method: str, about: Any) -> str:
-    """Returns the reason that a class gives; a user's method of that name may mean anything."""
-    ask = getattr(cls, method, None)
+def _users_reason(cls: Any, task: Task) -> str:
+    """What a user's `supports` says; a method or an attribute of that name may mean anything."""
+    ask = getattr(cls, "supports", None)
     try:
-        reason = ask(about) if callable(ask) else None
+        reason = ask(task.domain) if callable(ask) else None
     except Exception:  # not the contract's method: then there is no reason
         return ""
     return reason if isinstance(reason, str) else ""

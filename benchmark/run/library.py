@@ -15,7 +15,7 @@ from ..suites.suite import ModelSpec
 from .execution import execute
 from .job import Job
 from .plan import make_plan, user_spec
-from .user_model import build
+from .users.user_model import build
 
 
 def load_model(name: str, task: Task | Domain, **arguments: Any) -> GenerativeModel:

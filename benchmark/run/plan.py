@@ -16,8 +16,8 @@ from ..suites import load_suite
 from ..suites.suite import ModelSpec, Suite
 from ..tasks import outline_of
 from .job import Job, make_jobs
+from .processes.workers import cores
 from .store import Store
-from .workers import cores
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 

@@ -16,10 +16,10 @@ from ..contract.evidence import Evidence
 from ..contract.model import GenerativeModel, Likelihood
 from ..contract.probe import Probe
 from ..contract.task import Task
-from .checks import checked_log_prob, checked_samples, plain
 from .cost import counted_rows, synchronise
+from .scoring.subset import fixed_subset
 from .seeding import all_seeded, derived_seed
-from .subset import fixed_subset
+from .users.checks import checked_log_prob, checked_samples, plain
 
 if TYPE_CHECKING:
     from .job import Job

@@ -14,8 +14,8 @@ from ..contract.evidence import Evidence
 from ..contract.probe import Probe
 from ..contract.record import File, Phase, Record, Score, Status, clipped, write_record
 from ..contract.task import Task
-from .inputs import log_prob_rows
 from .provenance import environment
+from .scoring.inputs import log_prob_rows
 
 if TYPE_CHECKING:
     from .job import Job

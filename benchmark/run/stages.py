@@ -11,11 +11,11 @@ from typing import Any
 from ..contract.model import Diverged, GenerativeModel
 from ..contract.probe import Probe
 from ..contract.record import Phase, Record, Status
-from .answers import Answer, score_answers
 from .job import Job
+from .keys.stage_keys import stage_keys
 from .probing import probe
 from .recording import finish, note_phase
-from .stage_keys import stage_keys
+from .scoring.answers import Answer, score_answers
 from .store import Store
 from .told import told
 from .training import restored, train

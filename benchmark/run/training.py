@@ -15,7 +15,7 @@ from ...baselines.checkpoints import Checkpoint
 from ..contract.model import GenerativeModel
 from .cost import PeakMemory, synchronise
 from .seeding import all_seeded, derived_seed
-from .user_model import build
+from .users.user_model import build
 
 if TYPE_CHECKING:
     from .job import Job
@@ -75,8 +75,10 @@ def restored(job: Job, store: Store) -> GenerativeModel | None:
         layout = json.loads((folder / "layout.json").read_text())
         given = () if layout is None else (layout,)
         model.load_state_dict(state, *given)  # type: ignore[attr-defined]
-    except Exception:  # a net that is built in `fit` has no place for its weights yet
-        return None
+    except Exception:
+        if not job.model.is_users:
+            raise  # weights of ours fit: their key holds the code that they came from
+        return None  # a net that is built in `fit` has no place for its weights yet
     if callable(getattr(model, "eval", None)):
         model.eval()  # type: ignore[attr-defined]
     return model
@@ -108,6 +110,7 @@ def _cost(
         "training_flops": _number(model, "training_flops"),
         "peak_memory": memory[0],
         "memory_growth": memory[1],
+        "notes": list(dict.fromkeys(getattr(model, "notes", ()))),
     }
 
 

@@ -27,14 +27,14 @@ from ..names import known
 from ..suites import SUITES, choices_path, read_choices
 from ..suites.suite import ModelSpec, Suite
 from ..tasks import outline_of
-from .inputs import Inputs
 from .job import Job, refused
 from .plan import choose_device
 from .probing import draw, likelihoods
-from .scoring import metric_scores, reads
+from .processes.workers import Lost, cores, run_local
+from .scoring.by_metric import metric_scores, reads
+from .scoring.inputs import Inputs
 from .seeding import all_seeded, derived_seed
 from .training import made
-from .workers import Lost, cores, run_local
 
 # Trials see a seed of their own, so that the choice is not fitted to the seeds of the table.
 TRIAL_SEED = 9_001

@@ -106,8 +106,8 @@ def _table(board: Board, block: Block) -> str:
 def _line(board: Board, row: Row, found: Sequence[Column]) -> str:
     head = [row.family, row.model, *([row.learns_from] if board.shows_learning else [])]
     cells = [_cell(board, column, row.cells[column]) for column in found]
-    flags = "".join(rf"\textsuperscript{{{board.footnotes[flag]}}}" for flag in row.flags)
-    named = [escape(text) + (flags if place == 1 else "") for place, text in enumerate(head)]
+    marks = "".join(rf"\textsuperscript{{{board.footnotes[remark]}}}" for remark in row.remarks)
+    named = [escape(text) + (marks if place == 1 else "") for place, text in enumerate(head)]
     return " & ".join([*named, *cells]) + r" \\"
 
 

@@ -89,8 +89,8 @@ def _curves(board: Board) -> str:
 
 def _cells(board: Board, row: Row, found: Sequence[Column]) -> list[str]:
     model = f"{row.model} ({row.role})" if row.role else row.model
-    flags = "".join(f"<sup>{board.footnotes[flag]}</sup>" for flag in row.flags)
-    head = [escape(row.family), escape(model) + flags]
+    marks = "".join(f"<sup>{board.footnotes[remark]}</sup>" for remark in row.remarks)
+    head = [escape(row.family), escape(model) + marks]
     head += [escape(row.learns_from)] if board.shows_learning else []
     return [*head, *(_cell(board, c, row.cells[c]) for c in found)]
 

@@ -44,6 +44,12 @@ class Row:
     admitted: bool
     cells: Mapping[Column, Entry]
     flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader must know of the whole row."""
+        return (*self.flags, *self.notes)
 
     @property
     def is_control(self) -> bool:
@@ -266,6 +272,7 @@ def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
         admitted=any(record.status != "not admitted" for record in records),
         cells={column: measured(column, records) for column in found},
         flags=tuple(dict.fromkeys(flag for record in records for flag in record.flags)),
+        notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
     )
 
 
@@ -316,8 +323,8 @@ def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
 
 def _footnotes(rows: Sequence[Row], found: Sequence[Column]) -> dict[str, str]:
     cells = [row.cells[column] for column in found for row in rows]
-    flags = [flag for row in rows for flag in row.flags]
-    remarks = dict.fromkeys([*flags, *(cell.remark for cell in cells if cell.remark)])
+    of_rows = [remark for row in rows for remark in row.remarks]
+    remarks = dict.fromkeys([*of_rows, *(cell.remark for cell in cells if cell.remark)])
     return {remark: _letters(index) for index, remark in enumerate(remarks)}
 
 

@@ -48,7 +48,7 @@ def test_likelihood_is_in_the_units_of_the_data():
 
 def test_draws_are_rows_with_the_kernels_noise():
     model = fitted(bandwidths=(0.001,))
-    y = model.draw(50)
+    y = model.generate(50)
     distance = torch.cdist(y, model.rows).amin(1)
     assert 0 < float(distance.max()) < 0.01
 

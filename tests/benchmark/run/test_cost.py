@@ -11,7 +11,7 @@ from torch import nn
 PEAK = """
 import torch
 from dgmbench.benchmark.run.cost import PeakMemory
-from dgmbench.benchmark.run.guardian import keep_freed_memory
+from dgmbench.benchmark.run.processes.guardian import keep_freed_memory
 KEEP
 before = torch.ones(500_000_000, dtype=torch.uint8)
 del before

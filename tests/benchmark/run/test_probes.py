@@ -14,8 +14,8 @@ from dgmbench.benchmark.contract.probe import DEFAULT_PROBES, Probe
 from dgmbench.benchmark.contract.record import Record, read_records
 from dgmbench.benchmark.contract.task import Domain, Task
 from dgmbench.benchmark.run.job import make_jobs
+from dgmbench.benchmark.run.scoring.subset import fixed_subset
 from dgmbench.benchmark.run.stages import run_job
-from dgmbench.benchmark.run.subset import fixed_subset
 from dgmbench.benchmark.suites.suite import ModelSpec, Suite
 from dgmbench.benchmark.tasks.outline import Outline
 

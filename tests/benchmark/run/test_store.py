@@ -1,7 +1,7 @@
 """Stages on disk: complete or not there."""
 
 import pytest
-from dgmbench.benchmark.run.keys import content_key
+from dgmbench.benchmark.run.keys.content import content_key
 from dgmbench.benchmark.run.store import Store
 
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from dgmbench.benchmark.run import keys
+from dgmbench.benchmark.run.keys import content as keys
 from dgmbench.benchmark.suites.model_file import load_model_class
 from dgmbench.benchmark.suites.suite import ModelSpec
 

@@ -5,7 +5,7 @@ from dgmbench import metrics
 from dgmbench.baselines import MODELS
 from dgmbench.benchmark.contract.task import Domain
 from dgmbench.benchmark.run.recording import SAMPLING_COSTS, TRAINING_COSTS
-from dgmbench.benchmark.run.scoring import metric_protocol
+from dgmbench.benchmark.run.scoring.by_metric import metric_protocol
 from dgmbench.benchmark.suites import SUITES, load_suite
 from dgmbench.benchmark.tasks import TASKS, MissingData, load_task
 from dgmbench.leaderboards.tables import columns

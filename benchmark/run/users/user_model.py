@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..contract.model import Budget, GenerativeModel, Likelihood
-from ..contract.task import Domain, TrainingTask
+from ...contract.model import Budget, GenerativeModel, Likelihood
+from ...contract.task import Domain, TrainingTask
 
 
 def build(make: Callable[..., Any], domain: Domain, arguments: dict[str, Any]) -> GenerativeModel:
@@ -172,7 +172,8 @@ class UserModel(GenerativeModel):
         told = _attribute(self.inner, "parameters")
         try:
             return list(told()) if callable(told) else []
-        except Exception:  # a method of that name that is another's
+        except Exception as error:  # a method of that name that is another's
+            self.notes.append(f"its parameters() were not counted ({type(error).__name__})")
             return []
 
     @property

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import keys
-from .keys import content_key
+from . import content as keys
+from .content import content_key
 
 if TYPE_CHECKING:
-    from .job import Job
+    from ..job import Job
 
 TRAIN_CODE = ("benchmark.run.training", "benchmark.run.seeding")
 PROBE_CODE = ("benchmark.run.probing", "benchmark.run.seeding")
-SCORE_CODE = ("benchmark.run.answers",)
+SCORE_CODE = ("benchmark.run.scoring.answers",)
 
 
 def stage_keys(job: Job) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from dgmbench.benchmark.contract.model import Likelihood
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
-from dgmbench.benchmark.run.user_model import build
+from dgmbench.benchmark.run.users.user_model import build
 from torch import nn
 
 PLANE = Domain((2,))

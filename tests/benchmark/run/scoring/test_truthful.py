@@ -1,8 +1,5 @@
 """Claims that cannot be true are refused, with the reason; the other numbers stay."""
 
-import runpy
-from pathlib import Path
-
 import pytest
 import torch
 from dgmbench import metrics
@@ -11,8 +8,8 @@ from dgmbench.benchmark.contract.model import Budget, Likelihood
 from dgmbench.benchmark.contract.probe import DEFAULT_PROBES
 from dgmbench.benchmark.contract.record import Score
 from dgmbench.benchmark.run.job import make_jobs
+from dgmbench.benchmark.run.scoring.truthful import trouble
 from dgmbench.benchmark.run.stages import run_job
-from dgmbench.benchmark.run.truthful import trouble
 from dgmbench.benchmark.suites.suite import ModelSpec, Suite
 from dgmbench.benchmark.tasks import outline_of
 
@@ -78,7 +75,3 @@ def test_chance_and_estimates_are_not_refused():
     assert trouble([Evidence()], Likelihood.ESTIMATE, [far]) == ""
     exact = Evidence(law=torch.full((4,), 0.25))
     assert trouble([exact], Likelihood.EXACT, []) == ""
-
-
-def test_toys_are_where_they_are():
-    assert runpy.run_path(str(Path(__file__).with_name("toy_models.py")))["RADIUS"] == 2.0

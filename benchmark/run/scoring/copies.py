@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..contract.task import Task
+from ...contract.task import Task
 
 # A share of copies counts when it is this many standard errors above that of fresh data.
 ERRORS = 5.0

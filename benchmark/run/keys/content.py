@@ -19,15 +19,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from ...metrics.features import FEATURE_MAPS
-from ..contract.files import write_atomically
-from ..suites.suite import ModelSpec
-from ..tasks import TASKS, Outline
-from ..tasks.readers.data_root import cache_folder, data_root
+from ....metrics.features import FEATURE_MAPS
+from ...contract.files import write_atomically
+from ...suites.suite import ModelSpec
+from ...tasks import TASKS, Outline
+from ...tasks.readers.data_root import cache_folder, data_root
 from .sources import Closure, Sources, merged
 
 PACKAGE = __name__.split(".")[0]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OURS = Sources({PACKAGE: ROOT})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import dgmbench
 import pytest
 from dgmbench.benchmark.contract.record import read_all
-from dgmbench.benchmark.run.claims import Claims
+from dgmbench.benchmark.run.processes.claims import Claims
 
 RUN_ALL = Path(dgmbench.__file__).parent / "run_all.py"
 

@@ -60,6 +60,10 @@ class Odd(Honest):
     def curve(self):
         return 3
     supports = 3
+    def state_dict(self):
+        return {"a": object()}
+    def load_state_dict(self, state):
+        raise RuntimeError
 
 class Spoils(Honest):
     """Changes its rows, the process and the folder, then does its work."""
@@ -198,6 +202,12 @@ def test_copies_are_named_and_a_lie_is_not_shown(results):
     assert scores["nll"].value is None and "cannot be true" in scores["nll"].reason
     assert scores["mmd"].value is not None
     assert "copies of training rows" in (root / "leaderboard.md").read_text()
+
+
+def test_what_was_not_used_of_a_model_is_told(results):
+    records, _, root = results
+    assert "its state_dict was not kept" in records["Odd"].notes[0]
+    assert "its state\\_dict was not kept" in (root / "leaderboard.md").read_text()
 
 
 def test_output_is_kept_within_bounds(results):

@@ -2,7 +2,6 @@
 
 import io
 import os
-import resource
 import struct
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from dgmbench.benchmark.contract.task import Domain
-from dgmbench.benchmark.run.sample_files import read_log_prob, read_samples
+from dgmbench.benchmark.run.users.sample_files import read_log_prob, read_samples
 from safetensors.torch import save_file
 
 PLANE, DIGITS = Domain((2,)), Domain((1, 8, 8), levels=17)
@@ -147,7 +146,7 @@ def test_hostile_files_need_no_memory(tmp_path, make):
         "import resource, sys\n"
         "from pathlib import Path\n"
         "from dgmbench.benchmark.contract.task import Domain\n"
-        "from dgmbench.benchmark.run.sample_files import read_samples\n"
+        "from dgmbench.benchmark.run.users.sample_files import read_samples\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n"
         "    read_samples(Path(sys.argv[1]), Domain((2,)))\n"
@@ -158,7 +157,6 @@ def test_hostile_files_need_no_memory(tmp_path, make):
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
     )
     assert int(told.stdout) < 50_000  # kB
-    assert resource.RUSAGE_SELF == 0
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "g"])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from dgmbench.benchmark.contract.model import Diverged
 from dgmbench.benchmark.contract.task import Domain
-from dgmbench.benchmark.run.checks import checked_log_prob, checked_samples, smallest
+from dgmbench.benchmark.run.users.checks import checked_log_prob, checked_samples, smallest
 
 PLANE, DIGITS = Domain((2,)), Domain((1, 2, 2), levels=17)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..contract.files import write_atomically
-from ..contract.record import File, TaskRecord, read_tasks, safe_name, write_task
-from ..contract.task import Task
+from ...contract.files import write_atomically
+from ...contract.record import File, TaskRecord, read_task, safe_name, write_task
+from ...contract.task import Task
 from .subset import fixed_subset
 
 GRID = 160
@@ -20,7 +20,7 @@ SHOWN = 64
 
 def keep_description(task: Task, root: Path) -> None:
     """Writes the description of a task under `root` where it is not there, or of other rows."""
-    known = read_tasks(root).get(task.name)
+    known = read_task(root, task.name)
     if known is None or known.rows != task.checksum or known.version != task.version:
         write_task(describe_task(task, root), root)
 

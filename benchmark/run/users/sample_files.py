@@ -16,9 +16,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..contract.model import Diverged
-from ..contract.task import Domain
-from ..tasks.readers.decode import folder_pixels
+from ...contract.model import Diverged
+from ...contract.task import Domain
+from ...tasks.readers.decode import folder_pixels
 from .checks import checked_log_prob, checked_samples
 
 # Bytes of one array that are read: more than 100,000 colour images of 64 x 64 in float64.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext, ForkServerContext
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from uuid import uuid4
 
 from pebble import ProcessExpired, concurrent
 
@@ -26,7 +27,12 @@ Done = TypeVar("Done")
 Next = Callable[[], "Work | None"]
 
 # What the server imports before it forks; importing must start no thread and touch no GPU.
-PRELOAD = ["torch", "sklearn.neighbors", "scipy.stats", f"{__name__.rpartition('.')[0]}.stages"]
+PRELOAD = [
+    "torch",
+    "sklearn.neighbors",
+    "scipy.stats",
+    f"{__name__.partition('.')[0]}.benchmark.run.stages",
+]
 # Threads that spin while they wait take the cores of those that work.
 QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
 
@@ -69,7 +75,9 @@ def run_local(
     """
     threads = _user_threads() or threads
     # pebble reads `context`, though its signature calls it `mp_context`.
-    options: dict[str, Any] = {"daemon": False, "timeout": timeout, "context": _context()}
+    options: dict[str, Any] = {
+        "name": f"dgmbench {uuid4()}", "daemon": False, "timeout": timeout, "context": _context(),
+    }  # fmt: skip
     start = concurrent.process(**options)(guarded)
     running: dict[Future[Any], Work] = {}
     more = True
@@ -97,10 +105,20 @@ def run_local(
                 item = running.pop(future)
                 yield item, _result(future, item, timeout)
     finally:
-        for future in running:
-            future.cancel()  # its process is stopped, and all that it started
-        for child in multiprocessing.active_children() if running else ():
-            child.join(10)
+        if running:
+            _stop(options["name"], running)
+
+
+def _stop(name: str, running: Iterable[Future[Any]]) -> None:
+    """Stops the processes of a name, and all that they started, and waits for their end.
+
+    A future that is cancelled just as its result comes makes pebble's thread fail, so it is the
+    process that is stopped; its future then says that it ended.
+    """
+    for child in multiprocessing.active_children():
+        if child.name == name:
+            child.terminate()
+    wait(running, timeout=10)
 
 
 def start_server(workers: int | None) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...metrics.features import FEATURE_MAPS, FeatureCache, FrozenMap, feature_map
-from ..contract.evidence import Evidence
-from ..contract.model import Likelihood
-from ..contract.probe import Probe
-from ..contract.task import Task
+from ....metrics.features import FEATURE_MAPS, FeatureCache, FrozenMap, feature_map
+from ...contract.evidence import Evidence
+from ...contract.model import Likelihood
+from ...contract.probe import Probe
+from ...contract.task import Task
 from .subset import fixed_subset
 
 # Names that no probe and no task of these suites gives, with the reason that a table prints.

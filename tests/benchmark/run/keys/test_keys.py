@@ -10,8 +10,8 @@ import pytest
 import torch
 from dgmbench import metrics
 from dgmbench.baselines import MODELS
-from dgmbench.benchmark.run import keys
-from dgmbench.benchmark.run.sources import Sources, version
+from dgmbench.benchmark.run.keys import content as keys
+from dgmbench.benchmark.run.keys.sources import Sources, version
 from dgmbench.benchmark.suites.suite import ModelSpec
 from dgmbench.benchmark.tasks import TASKS, outline_of
 from dgmbench.benchmark.tasks.densities.mixtures import Mixture
@@ -184,7 +184,7 @@ def test_a_description_of_what_holds_itself_ends():
 
 def test_arguments_of_answers_alone_do_not_train_again():
     def spec(**arguments):
-        toys = Path(__file__).with_name("toy_models.py")
+        toys = Path(__file__).parents[1] / "toy_models.py"
         return ModelSpec("refined", f"{toys}:Refined", arguments)
 
     assert keys.model_key(spec(rate=0.1)) == keys.model_key(spec(rate=0.9))

@@ -9,9 +9,9 @@ from dgmbench import metrics
 from dgmbench.benchmark.contract.evidence import Evidence
 from dgmbench.benchmark.contract.model import Likelihood
 from dgmbench.benchmark.contract.probe import Probe
-from dgmbench.benchmark.run.inputs import Inputs, load_map
-from dgmbench.benchmark.run.scoring import reads, scores
-from dgmbench.benchmark.run.subset import fixed_subset
+from dgmbench.benchmark.run.scoring.by_metric import reads, scores
+from dgmbench.benchmark.run.scoring.inputs import Inputs, load_map
+from dgmbench.benchmark.run.scoring.subset import fixed_subset
 from dgmbench.benchmark.suites import load_suite
 from dgmbench.benchmark.tasks import load_task
 from dgmbench.metrics.features import FeatureCache

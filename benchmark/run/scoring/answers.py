@@ -8,22 +8,22 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...metrics.features import FeatureCache
-from ..contract.evidence import Evidence
-from ..contract.model import Likelihood
-from ..contract.probe import Probe
-from ..contract.record import Record, Score
-from ..contract.task import Task
-from . import keys
+from ....metrics.features import FeatureCache
+from ...contract.evidence import Evidence
+from ...contract.model import Likelihood
+from ...contract.probe import Probe
+from ...contract.record import Record, Score
+from ...contract.task import Task
+from ..keys import content as keys
+from ..recording import SAMPLING_COSTS, TRAINING_COSTS, costs, encoded, finish, shown
+from .by_metric import scores
 from .copies import copy_flags
 from .inputs import Inputs
-from .recording import SAMPLING_COSTS, TRAINING_COSTS, costs, encoded, finish, shown
-from .scoring import scores
 from .task_files import keep_description
 from .truthful import trouble, without_claim
 
 if TYPE_CHECKING:
-    from .job import Job
+    from ..job import Job
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def score_answers(
         likelihood=claim.likelihood.value,
         paper=claim.paper,
         flags=_flags(answers, task),
+        notes=tuple((trained or {}).get("notes", ())),
         log_prob={
             a.probe.name: encoded(a.evidence.log_prob)
             for a in answers

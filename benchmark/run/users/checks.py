@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..contract.model import Diverged
-from ..contract.task import Domain
+from ...contract.model import Diverged
+from ...contract.task import Domain
 
 # Beyond this a log-probability is no density that float32 data could have.
 LARGEST_LOG_PROB = 1e15

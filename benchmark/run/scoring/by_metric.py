@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ...metrics.estimate import Estimate, EstimatedMetric
-from ..contract.probe import Probe
-from ..contract.record import Score
-from ..suites.suite import Suite
+from ....metrics.estimate import Estimate, EstimatedMetric
+from ...contract.probe import Probe
+from ...contract.record import Score
+from ...suites.suite import Suite
+from ..told import told
 from .inputs import Inputs
-from .told import told
 
 # Inputs that carry the claim of a likelihood with them.
 CLAIMED = {"log_prob", "log_prob_samples", "law"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..contract.evidence import Evidence
-from ..contract.model import Likelihood
-from ..contract.record import Score
+from ...contract.evidence import Evidence
+from ...contract.model import Likelihood
+from ...contract.record import Score
 
 ERRORS = 4.0  # standard errors that a divergence may lie below 0 by chance
 MASS = 1e-3  # what an exact law may miss of 1

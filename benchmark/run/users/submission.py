@@ -9,17 +9,17 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..contract.evidence import Evidence
-from ..contract.model import Likelihood
-from ..contract.probe import Probe
-from ..contract.record import Record, read_records
-from ..suites.suite import ModelSpec, Suite
-from ..tasks import Outline
-from .answers import Answer, score_answers
-from .job import Job
-from .stage_keys import score_key
-from .store import Store
-from .subset import fixed_subset
+from ...contract.evidence import Evidence
+from ...contract.model import Likelihood
+from ...contract.probe import Probe
+from ...contract.record import Record, read_records
+from ...suites.suite import ModelSpec, Suite
+from ...tasks import Outline
+from ..job import Job
+from ..keys.stage_keys import score_key
+from ..scoring.answers import Answer, score_answers
+from ..scoring.subset import fixed_subset
+from ..store import Store
 
 
 def score_samples(

@@ -5,8 +5,8 @@ import pytest
 import torch
 from dgmbench.benchmark.contract.record import Record, read_records, write_record
 from dgmbench.benchmark.contract.task import Domain
-from dgmbench.benchmark.run.sample_files import read_samples
-from dgmbench.benchmark.run.submission import score_samples
+from dgmbench.benchmark.run.users.sample_files import read_samples
+from dgmbench.benchmark.run.users.submission import score_samples
 from dgmbench.benchmark.suites import load_suite
 from dgmbench.benchmark.tasks import load_task, outline_of
 from PIL import Image

@@ -1,0 +1,1 @@
+"""What results are made from, as keys: sources, data, weights, arguments."""

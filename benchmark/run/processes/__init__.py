@@ -1,0 +1,1 @@
+"""Processes of their own for cells, and how runs share the work."""

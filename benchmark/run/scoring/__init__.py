@@ -1,0 +1,1 @@
+"""From the answers of a model to scores."""

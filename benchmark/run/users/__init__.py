@@ -1,0 +1,1 @@
+"""Models and samples of the user's: made, checked, read, scored."""
