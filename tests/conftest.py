@@ -11,9 +11,15 @@ import torch
 torch.set_num_threads(1)
 
 
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A seeded generator on the CPU."""
+    return torch.Generator().manual_seed(0)
+
+
 @pytest.fixture(autouse=True)
-def caller_state_untouched():
-    """No test may leave torch's random state other than it found it, unless it seeds itself."""
+def seeded():
+    """Each test starts from seed 0, and leaves torch's random state as it found it."""
     state = torch.get_rng_state()
     torch.manual_seed(0)
     yield

@@ -27,7 +27,7 @@ from rich.text import Text
 
 from ...leaderboards.exports.terminal import print_boards
 from ...leaderboards.report import Results, write_report
-from ..contract.record import Record, read_records
+from ..contract.record import SETTLED, Record, read_records
 from .text_columns import aligned, fits
 
 if TYPE_CHECKING:
@@ -68,9 +68,14 @@ def run(plan: Plan) -> int:
 def print_plan(plan: Plan) -> None:
     """Prints cells, estimated minutes, device and workers."""
     done = len(plan.jobs) - len(plan.todo)
+    minutes = f"about {plan.seconds / 60:.1f} minutes"
+    if plan.unknown and not plan.seconds:
+        minutes = "unknown minutes"
+    elif plan.unknown:
+        minutes += f" and those of {', '.join(plan.unknown)}, which are unknown,"
     out.print(
         f"Suite {plan.suite.name}: {len(plan.jobs)} cells, {done} done, {len(plan.todo)} to do; "
-        f"about {plan.seconds / 60:.1f} minutes on {plan.device} with {plan.workers} workers."
+        f"{escape(minutes)} on {plan.device} with {plan.workers} workers."
     )
 
 
@@ -148,7 +153,7 @@ class Watch:
         line = f"[{self.count}/{self.total}] {job}: {record.status}{why}"
         if not out.is_terminal:
             print(line, flush=True)
-        elif record.status not in ("ok", "not admitted"):
+        elif record.status not in SETTLED:
             out.print(escape(line))
         self.progress.update(self.bar, completed=self.count)
 
@@ -171,7 +176,7 @@ def print_status(root: Path) -> None:
     counts = Counter(record.status for record in records)
     out.print(", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "no cells")
     for r in records:
-        if r.status not in ("ok", "not admitted"):
+        if r.status not in SETTLED:
             print(f"{r.task} / {r.model} / seed {r.seed}: {r.status} in {r.phase}: {r.reason}")
 
 

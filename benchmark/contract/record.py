@@ -233,7 +233,7 @@ class TaskRecord(_Frozen):
         counts: Rows of train, val, test and holdout.
         card: Summary, source, licence, citation, pitfalls.
         rows: SHA-256 of its rows.
-        files: "truth" (.npz): `density` (H, W) over `extent` (x0, x1, y0, y1) on a plane; `law`
+        files: "data" (.npz): `density` (H, W) over `extent` (x0, x1, y0, y1) on a plane; `law`
             (S,) on an enumerable domain; always `rows` (n, *shape), a few test rows.
     """
 

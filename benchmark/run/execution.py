@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..contract.record import Record, read_record
+from ..contract.record import SETTLED, Record, read_record
 from .job import Job
 from .plan import Plan
 from .processes.claims import Claims
-from .processes.workers import Lost, cores, run_local
+from .processes.workers import Lost, cores, run_local, visible_gpus
 from .recording import finish, forget_phase
 from .stages import answer, run_job
 
@@ -32,7 +32,7 @@ class Outcome:
     @property
     def failures(self) -> int:
         """Cells that ended neither well nor as not admitted."""
-        return sum(n for status, n in self.counts.items() if status not in ("ok", "not admitted"))
+        return sum(n for status, n in self.counts.items() if status not in SETTLED)
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ def execute(plan: Plan, watch: Watch) -> Outcome:
             timeout=plan.timeout,
             threads=max(1, cores() // plan.workers),
             log=lambda step: plan.root / "logs" / f"{step.job.file_name}.txt",
+            gpus=visible_gpus() if plan.device == "cuda" else (),
         ):
             record = _lost(step.job, result) if isinstance(result, Lost) else result
             if record is not None:

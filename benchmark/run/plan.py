@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import torch
 
@@ -16,9 +15,10 @@ from ..suites import load_suite
 from ..suites.suite import ModelSpec, Suite
 from ..tasks import outline_of
 from .job import Job, make_jobs
-from .processes.workers import cores
+from .processes.workers import cores, visible_gpus
 from .store import Store
 
+_GUESS = 1e3  # seconds of a job that nobody knows: it starts among the first
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -35,7 +35,8 @@ class Plan:
         device: "cpu" or "cuda".
         workers: Number of worker processes.
         timeout: Seconds after which a job is stopped.
-        seconds: Estimated wall-clock seconds of `todo`.
+        seconds: Estimated wall-clock seconds of what is known of `todo`.
+        unknown: Models of `todo` of which nobody knows how long they take.
     """
 
     suite: Suite
@@ -47,6 +48,7 @@ class Plan:
     workers: int
     timeout: float
     seconds: float
+    unknown: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -92,11 +94,12 @@ def make_plan(
         store.root,
     )
     records = {record.cell: record for record in read_records(store.root)}
-    todo = sorted(_undone(jobs, records), key=lambda job: -_seconds(job))
+    todo = sorted(_undone(jobs, records), key=lambda job: -(_seconds(job) or _GUESS))
+    unknown = dict.fromkeys(job.model.name for job in todo if _seconds(job) is None)
     count = workers or default_workers(device)
-    seconds = sum(map(_seconds, todo)) / max(1, min(count, len(todo) or 1))
+    seconds = sum(_seconds(job) or 0.0 for job in todo) / max(1, min(count, len(todo) or 1))
     limit = suite.budget.timeout if timeout is None else timeout
-    return Plan(suite, store.root, jobs, todo, records, device, count, limit, seconds)
+    return Plan(suite, store.root, jobs, todo, records, device, count, limit, seconds, (*unknown,))
 
 
 def _check_counts(seeds: int | None, workers: int | None, timeout: float | None) -> None:
@@ -180,8 +183,8 @@ def choose_device(device: str) -> str:
 
 
 def default_workers(device: str) -> int:
-    """One worker per core on the CPU; at most four share a GPU."""
-    return min(4, cores()) if device == "cuda" else cores()
+    """One worker per core; at most four share a GPU."""
+    return min(4 * len(visible_gpus()), cores()) if device == "cuda" else cores()
 
 
 def _undone(jobs: list[Job], records: dict[tuple[str, str, int], Record]) -> list[Job]:
@@ -194,9 +197,7 @@ def _undone(jobs: list[Job], records: dict[tuple[str, str, int], Record]) -> lis
     return [job for job in jobs if not done(job)]
 
 
-def _seconds(job: Job) -> float:
-    """Estimated seconds of a job: the suite's own table, else the median of its task."""
-    if job.refusal:
-        return 0.0
-    table = job.suite.seconds.get(job.task.name, {})
-    return table.get(job.model.name, median(table.values()) if table else 10.0)
+def _seconds(job: Job) -> float | None:
+    """Seconds of a job by the suite's own table; None where it does not know the model."""
+    known = job.suite.seconds.get(job.task.name, {})
+    return 0.0 if job.refusal else known.get(job.model.name)

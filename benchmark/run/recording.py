@@ -128,9 +128,12 @@ def finish(
         status=status,
         phase=phase,
         reason=clipped(reason),
-        environment=environment(job.device),
         created=datetime.now(UTC),
-        **{"paper": _word(getattr(cls, "paper", "")), **further},
+        **{
+            "environment": environment(job.device),
+            "paper": _word(getattr(cls, "paper", "")),
+            **further,
+        },
     )
     write_record(record, job.root)
     forget_phase(job)

@@ -104,6 +104,7 @@ def _cost(
     model: GenerativeModel, job: Job, seconds: float, memory: tuple[int, int | None]
 ) -> dict[str, Any]:
     return {
+        "device": model.device.type,
         "parameters": _count(model),
         "training_seconds": seconds,
         "training_examples": _number(model, "examples"),

@@ -1,4 +1,4 @@
-"""What each model's samples look like beside the truth; one file's trouble is one picture's."""
+"""What each model's samples look like beside the data; one file's trouble is one picture's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Picture:
 
     Attributes:
         name: Whose samples these are.
-        family: Its family; empty for the truth.
+        family: Its family; empty for the data.
         uri: PNG data URI, or empty.
         lines: Samples as text, where the task has sequences.
         caption: What is to be known of the picture.
@@ -58,7 +58,7 @@ def kind_of(task: TaskRecord) -> str:
 
 
 def gallery_of(task: TaskRecord, records: Sequence[Record], root: Path) -> Gallery:
-    """Draws the truth and, of each model, the first seed that left something to show.
+    """Draws the data and, of each model, the first seed that left something to show.
 
     Args:
         task: The task.
@@ -67,31 +67,31 @@ def gallery_of(task: TaskRecord, records: Sequence[Record], root: Path) -> Galle
     """
     trouble = ""
     try:
-        truth = arrays(task.files.get("truth"), root)
+        data = arrays(task.files.get("data"), root)
     except Unshown as error:
-        truth, trouble = {}, str(error)
+        data, trouble = {}, str(error)
     kind = kind_of(task)
-    draw = {"image": _image, "points": _points, "grid": _grid, "text": _text}[kind](task, truth)
-    found = [_truth(draw, truth, trouble)]
+    draw = {"image": _image, "points": _points, "grid": _grid, "text": _text}[kind](task, data)
+    found = [_data(draw, data, trouble)]
     seen: set[str] = set()
     for record in records:
         if record.model not in seen and {"samples", "law"} & record.files.keys():
             seen.add(record.model)
             found.append(_of_model(draw, record, root))
-    backdrop = pictures.density(truth["density"]) if _has_density(truth) else ""
+    backdrop = pictures.density(data["density"]) if _has_density(data) else ""
     return Gallery(kind, tuple(found), backdrop if kind == "points" else "")
 
 
 _Draw = Callable[[str, str, np.ndarray | None, np.ndarray | None], Picture]
 
 
-def _truth(draw: _Draw, truth: dict[str, np.ndarray], trouble: str) -> Picture:
+def _data(draw: _Draw, data: dict[str, np.ndarray], trouble: str) -> Picture:
     if trouble:
-        return Picture("truth", trouble=trouble)
+        return Picture("data", trouble=trouble)
     try:
-        return draw("truth", "", truth.get("rows"), truth.get("law"))
+        return draw("data", "", data.get("rows"), data.get("law"))
     except Unshown as error:
-        return Picture("truth", trouble=str(error))
+        return Picture("data", trouble=str(error))
 
 
 def _of_model(draw: _Draw, record: Record, root: Path) -> Picture:
@@ -113,8 +113,8 @@ def _rows(samples: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
     return samples
 
 
-def _image(task: TaskRecord, truth: dict[str, np.ndarray]) -> _Draw:
-    rows = truth.get("rows")
+def _image(task: TaskRecord, data: dict[str, np.ndarray]) -> _Draw:
+    rows = data.get("rows")
     low, high = (float(rows.min()), float(rows.max())) if rows is not None else (0.0, 1.0)
 
     def draw(name: str, family: str, samples: np.ndarray | None, _: object) -> Picture:
@@ -124,8 +124,8 @@ def _image(task: TaskRecord, truth: dict[str, np.ndarray]) -> _Draw:
     return draw
 
 
-def _points(task: TaskRecord, truth: dict[str, np.ndarray]) -> _Draw:
-    extent = _extent(truth)
+def _points(task: TaskRecord, data: dict[str, np.ndarray]) -> _Draw:
+    extent = _extent(data)
 
     def draw(name: str, family: str, samples: np.ndarray | None, _: object) -> Picture:
         shown = _rows(samples, task.shape)[:_POINTS]
@@ -138,15 +138,15 @@ def _points(task: TaskRecord, truth: dict[str, np.ndarray]) -> _Draw:
     return draw
 
 
-def _has_density(truth: dict[str, np.ndarray]) -> bool:
-    return "density" in truth and truth["density"].ndim == 2
+def _has_density(data: dict[str, np.ndarray]) -> bool:
+    return "density" in data and data["density"].ndim == 2
 
 
-def _extent(truth: dict[str, np.ndarray]) -> tuple[float, float, float, float]:
-    if "extent" in truth and truth["extent"].shape == (4,):
-        x0, x1, y0, y1 = map(float, truth["extent"])
+def _extent(data: dict[str, np.ndarray]) -> tuple[float, float, float, float]:
+    if "extent" in data and data["extent"].shape == (4,):
+        x0, x1, y0, y1 = map(float, data["extent"])
         return x0, x1, y0, y1
-    rows = truth.get("rows")
+    rows = data.get("rows")
     if rows is None or rows.ndim != 2 or rows.shape[1] < 2:
         return -4.0, 4.0, -4.0, 4.0
     low, high = rows[:, :2].min(0), rows[:, :2].max(0)
@@ -155,8 +155,8 @@ def _extent(truth: dict[str, np.ndarray]) -> tuple[float, float, float, float]:
     return x0, x1, y0, y1
 
 
-def _grid(task: TaskRecord, truth: dict[str, np.ndarray]) -> _Draw:
-    exact = truth.get("law")
+def _grid(task: TaskRecord, data: dict[str, np.ndarray]) -> _Draw:
+    exact = data.get("law")
     top = float(_marginal(exact, task).max()) if exact is not None else None
 
     def draw(
@@ -187,7 +187,7 @@ def _histogram(samples: np.ndarray | None, task: TaskRecord) -> np.ndarray:
     return counts.reshape(levels, levels) / len(rows)
 
 
-def _text(task: TaskRecord, truth: dict[str, np.ndarray]) -> _Draw:
+def _text(task: TaskRecord, data: dict[str, np.ndarray]) -> _Draw:
     def draw(name: str, family: str, samples: np.ndarray | None, _: object) -> Picture:
         rows = _rows(samples, task.shape)[:_LINES].reshape(-1, math.prod(task.shape)).astype(int)
         return Picture(name, family, lines=tuple(_line(row, task.levels or 0) for row in rows))

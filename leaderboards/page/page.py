@@ -12,7 +12,7 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ...benchmark.contract.record import Record, TaskRecord
+from ...benchmark.contract.record import SETTLED, Record, TaskRecord
 from ..tables.board import Board, capital
 from ..tables.columns import Column
 from ..tables.entry import printed
@@ -91,7 +91,7 @@ def render_page(
             written=max((r.created for r in records), default=None),
             environment=facts,
             sections=sections,
-            failures=[r for r in records if r.status not in ("ok", "not admitted")],
+            failures=[r for r in records if r.status not in SETTLED],
             refusals=[r for r in records if r.status == "not admitted"],
             models=_models([record for board in boards.values() for record in board.records]),
             style=_source("report.css"),

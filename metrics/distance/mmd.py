@@ -21,11 +21,17 @@ from torch import Tensor
 from ..checks import as_pair
 from ..estimate import Estimate, TwoSampleMetric
 from ..numerics.moments import centred, middle
-from ..numerics.pairwise import Kernel, pair_means, squared_distances, tile_size, tiles
-from ..numerics.sorting import content_order, shuffled_order
+from ..numerics.pairwise import (
+    Kernel,
+    median_distance,
+    pair_means,
+    squared_distances,
+    tile_size,
+    tiles,
+)
+from ..numerics.sorting import content_order
 
 _WIDTHS = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
-_MEDIAN_POINTS = 2000
 
 
 class GaussianKernel:
@@ -55,20 +61,6 @@ class GaussianKernel:
                 power = torch.exp(distances / (-2 * width**2))
             total += power
         return total.div_(len(self.widths))
-
-
-def median_distance(x: Tensor) -> float:
-    """Returns the median distance between different points, from 2,000 of them at most.
-
-    Which ones depends on content alone, not on the order. Where more than half of the pairs
-    coincide it is the root mean square distance; where all do it is 1.
-
-    Args:
-        x: Float64 rows, shape `(N, D)`, N >= 2.
-    """
-    chosen = x[shuffled_order(x)[:_MEDIAN_POINTS]] if len(x) > _MEDIAN_POINTS else x
-    distances = torch.pdist(chosen - middle(chosen))
-    return float(distances.median()) or float(distances.square().mean().sqrt()) or 1.0
 
 
 def gaussian_bank(reference: Tensor, relative: Sequence[float] = _WIDTHS) -> GaussianKernel:

@@ -27,7 +27,11 @@ random too. Intervals fall short of their level in two corners, where no symmetr
 at values so near 0 or 1 that most sets show just that, and where the two sides meet in outliers
 alone. For normal laws of the plane 2.8 standard deviations apart, 300 points a side, precision and
 recall are 0.7 +- 0.14, the error bar is right on average but varies by 40 % from set to set, and
-95 % intervals cover 0.82 (density 0.89, coverage 0.95).
+95 % intervals cover 0.82 (density 0.89, coverage 0.95). Samples in a tight cluster far from the
+reference are its extreme: all or none of them lie in the ball of its farthest outlier. Noise
+against 2,048 images of MNIST has a precision of 0.36 whose standard deviation over fresh
+references is 0.43. Such an error bar is right, and a note says what it means; none is above the
+0.5 that a share can have.
 
 The part of the reference comes from the halves, too. With T_ab of the samples' half a and the
 reference's half b, E (T_aa - T_ab) (T_ba - T_bb) / 2 is the variance that the reference makes
@@ -52,6 +56,7 @@ from ..numerics.sorting import shuffled_order
 
 _NAMES = ("precision", "recall", "density", "coverage")
 _DEALS = 63  # with the whole set, one bit each of a 64-bit word
+_FEW = 0.2  # standard error of a share that few balls decide
 _SOME = 2048  # points a side from which the decay of the variance is told
 _BITS = np.uint64(1) << np.arange(_DEALS + 1, dtype=np.uint64)
 
@@ -89,7 +94,9 @@ def prdc(
     deals = _DEALS if min(len(x), len(y)) >= 2 * (k + 1) else 0
     found = _halves(x, y, k, deals)
     decay = _decay(x, y, k, found.variances) if deals else 1.0
-    parts = (found.values, found.variances * decay, found.shared * decay)
+    most = np.where(np.array(_NAMES) == "density", np.inf, 0.25)  # of the variance of a share
+    variances = (found.variances * decay).clip(max=most)
+    parts = (found.values, variances, (found.shared * decay).clip(max=variances))
     rows = zip(_NAMES, *(part.tolist() for part in parts), strict=True)
     return {name: _estimate(value, v, shared, len(x)) for name, value, v, shared in rows}
 
@@ -269,6 +276,8 @@ def _estimate(value: float, variance: float, shared: float, n: int) -> Estimate:
     if math.isnan(variance):
         return Estimate(value, math.nan, n, "too few points for a standard error")
     note = "" if variance > 0 else f"the same in every half: an error below 1/{n}, not none"
+    if variance > _FEW**2:
+        note = "a few balls of outliers decide it: another draw of the data may give any value"
     return Estimate(value, math.sqrt(variance), n, note, math.sqrt(shared))
 
 

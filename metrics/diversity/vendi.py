@@ -26,7 +26,7 @@ from ..checks import as_points, in_double
 from ..estimate import Estimate, EstimatedMetric
 from ..numerics.linalg import eigenvalues, gram, spectrum
 from ..numerics.moments import less, middle
-from ..numerics.sorting import shuffled_order
+from ..numerics.pairwise import median_distance
 from ..numerics.subset import thinned
 from ..numerics.threads import torch_on_one_thread
 
@@ -48,7 +48,7 @@ def vendi_score(
         samples: Points, shape `(N, *shape)`.
         q: Order in [0, inf]; 0 counts all distinct directions alike, infinity the commonest alone.
         kernel: "cosine" (x.y / |x||y|; at most D) or "rbf", exp(-||x - y||^2 / 2 h^2).
-        bandwidth: Width h of the RBF kernel; by default the median distance within (up to 1,000
+        bandwidth: Width h of the RBF kernel; by default the median distance within (up to 2,000
             of) the reference, or the samples where there is none.
         reference: Data that set the width, shape `(M, *shape)`, so that every model on a task is
             judged by the same kernel; not used otherwise.
@@ -156,7 +156,7 @@ def _width(x: Tensor, kernel: Kernel, bandwidth: float | None, reference: Tensor
     data = x if reference is None else as_points("reference", reference)
     if bandwidth is not None or kernel == "cosine":
         return 1.0 if bandwidth is None else float(bandwidth)
-    return _median_distance(in_double(data))
+    return median_distance(in_double(data))
 
 
 def _unit_rows(x: Tensor) -> Tensor:
@@ -178,11 +178,6 @@ def _rbf(x: Tensor) -> Tensor:
     half = k.diagonal().div(2)
     k.sub_(half[:, None]).sub_(half).clamp_(max=0).exp_()
     return k.fill_diagonal_(1)
-
-
-def _median_distance(x: Tensor) -> float:
-    few = x[shuffled_order(x)[:1000]]
-    return float(torch.pdist(few).median()) or 1.0  # any width will do when the points coincide
 
 
 def _pivoted_cholesky(x: Tensor, tolerance: float = 1e-12) -> Tensor:

@@ -101,15 +101,15 @@ def log_z_error(
     Raises:
         ValueError: Not two finite numbers, or a standard error that is negative or not finite.
     """
-    estimate, truth = float(log_z_estimate), float(log_z)
-    if not (math.isfinite(estimate) and math.isfinite(truth)):
-        raise ValueError(f"Expected finite log_z_estimate and log_z, got {estimate} and {truth}.")
+    estimate, exact = float(log_z_estimate), float(log_z)
+    if not (math.isfinite(estimate) and math.isfinite(exact)):
+        raise ValueError(f"Expected finite log_z_estimate and log_z, got {estimate} and {exact}.")
     if log_z_stderr is None:
-        return Estimate(abs(estimate - truth), math.nan, 1, "a parameter: not sampled")
+        return Estimate(abs(estimate - exact), math.nan, 1, "a parameter: not sampled")
     stderr = float(log_z_stderr)
     if not 0 <= stderr < math.inf:
         raise ValueError(f"Expected a finite log_z_stderr >= 0, got {stderr}.")
-    return Estimate(abs(estimate - truth), stderr, 1, shared=0.0)
+    return Estimate(abs(estimate - exact), stderr, 1, shared=0.0)
 
 
 def _law(name: str, law: Tensor) -> NDArray[np.float64]:

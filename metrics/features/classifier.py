@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from safetensors.torch import load_file
@@ -21,24 +22,37 @@ class FrozenClassifier(FrozenMap):
     """A trained network with a head of classes, frozen.
 
     Args:
-        network: Maps images with values in [-1, 1] to features `(B, d)`; its `head` maps those to
-            logits.
-        weights: A safetensors file of the network.
+        weights: A safetensors file of the network; by default the one that is shipped.
         batch: Images that go through the network at once.
 
     Attributes:
+        architecture: The network: it maps images with values in [-1, 1] to features `(B, d)`, and
+            its `head` maps those to logits.
+        shipped: Its trained weights, a safetensors file of the package.
         shape: Event shape of the images, `(C, H, W)`.
         levels: Number of levels of a pixel.
     """
 
+    architecture: ClassVar[type[nn.Module]]
+    shipped: ClassVar[Path]
     shape: ClassVar[tuple[int, int, int]]
     levels: ClassVar[int]
 
-    def __init__(self, network: nn.Module, weights: Path | str, batch: int) -> None:
+    def __init__(self, weights: Path | str | None = None, batch: int = 1024) -> None:
         super().__init__(batch)
-        self.network = network
-        self.network.load_state_dict(load_file(weights))
+        self.network = self.architecture()
+        self.network.load_state_dict(load_file(weights or self.shipped))
         self.freeze()
+
+    @classmethod
+    def weights_file(cls) -> Path:
+        return cls.shipped
+
+    @classmethod
+    @cache
+    def on_cpu(cls) -> Self:
+        """Returns the shipped network on the CPU, loaded once a process."""
+        return cls()
 
     def features(self, x: Tensor) -> Tensor:
         return self.network(to_unit(self.check(x), self.levels))

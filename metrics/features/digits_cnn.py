@@ -6,16 +6,11 @@ images; of the 400 test images, which it never saw, it puts 398 (99.5 %) into th
 
 from __future__ import annotations
 
-from functools import cache, partial
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from . import classifier
 from .classifier import FrozenClassifier
-
-WEIGHTS = Path(__file__).with_name("digits_cnn.safetensors")
-LEVELS = 17
 
 
 class DigitsNetwork(nn.Module):
@@ -48,40 +43,11 @@ class DigitsNetwork(nn.Module):
         return self.body(x)
 
 
-to_unit = partial(classifier.to_unit, levels=LEVELS)
-
-
 class DigitsCNN(FrozenClassifier):
-    """The trained network, frozen.
-
-    Args:
-        weights: A safetensors file of a `DigitsNetwork`; by default the one that is shipped.
-        batch: Images that go through the network at once.
-    """
+    """The trained network, frozen."""
 
     name = "digits-cnn"
+    architecture = DigitsNetwork
+    shipped = Path(__file__).with_name("digits_cnn.safetensors")
     shape = (1, 8, 8)
-    levels = LEVELS
-
-    def __init__(self, weights: Path | str = WEIGHTS, batch: int = 1024) -> None:
-        super().__init__(DigitsNetwork(), weights, batch)
-
-    @classmethod
-    def weights_file(cls) -> Path:
-        return WEIGHTS
-
-
-@cache
-def digits_cnn() -> DigitsCNN:
-    """Returns the shipped network on the CPU, loaded once a process."""
-    return DigitsCNN()
-
-
-def probabilities(images: Tensor) -> Tensor:
-    """Returns the probability of each class, `(N, 1, 8, 8)` with levels 0..16 to `(N, 10)`."""
-    return digits_cnn().probabilities(images)
-
-
-def classify(images: Tensor) -> Tensor:
-    """Returns the most probable class, `(N, 1, 8, 8)` with levels 0..16 to int64 `(N,)`."""
-    return digits_cnn().classify(images)
+    levels = 17

@@ -8,60 +8,22 @@ a bicubic filter).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from torch import Tensor
 
-from .frozen import FrozenMap
-from .images import normalised, to_rgb
-from .transformers_folder import FILE, model_folder, pretrained
-from .weights import in_hub_cache
-
-REPOSITORY = "facebook/dinov2-large"
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from .transformers_map import TransformersMap
 
 
-class DINOv2(FrozenMap):
-    """The class token of DINOv2 behind its last layer norm.
+class DINOv2(TransformersMap):
+    """The class token of DINOv2 behind its last layer norm. For its arguments see the base class.
 
-    Args:
-        weights: Folder with `config.json` and `model.safetensors` as transformers writes them; by
-            default `facebook/dinov2-large` in the Hugging Face hub's cache.
-        checksum: SHA-256 of `model.safetensors`, or its beginning; by default the one that the
-            hub's cache has on record.
-        size: Height and width that images are resized to.
-        levels: Levels of the images' domain, None for real values in [0, 1]; see `to_rgb`.
-        batch: Images at once.
-
-    Raises:
-        FileNotFoundError: No such weights.
-        ImportError: transformers is not installed.
-        ValueError: The weights have another checksum.
+    Images are resized to 224 pixels, not to the 518 that the network was trained on last.
     """
 
     name = "dinov2"
-
-    def __init__(
-        self,
-        weights: Path | str | None = None,
-        checksum: str = "",
-        size: int = 224,
-        levels: int | None = 256,
-        batch: int = 64,
-    ) -> None:
-        super().__init__(batch)
-        self.size = size
-        self.levels = levels
-        self.network = pretrained("Dinov2Model", model_folder(weights, REPOSITORY, checksum))
-        self.freeze()
-
-    @classmethod
-    def weights_file(cls) -> Path:
-        return in_hub_cache(REPOSITORY, FILE)
-
-    def settings(self) -> dict[str, object]:
-        return {"size": self.size, "levels": self.levels}
+    repository = "facebook/dinov2-large"
+    architecture = "Dinov2Model"
+    usual_size = 224
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
     def features(self, x: Tensor) -> Tensor:
-        pixels = normalised(to_rgb(x, self.levels), self.size, MEAN, STD)
-        return self.network(pixel_values=pixels).pooler_output
+        return self.network(pixel_values=self.pixels(x)).pooler_output

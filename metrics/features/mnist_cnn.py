@@ -6,17 +6,12 @@ it on the first 50,000 images of MNIST; of the 10,000 test images it gets 99.39 
 
 from __future__ import annotations
 
-from functools import cache, partial
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from . import classifier
 from .classifier import FrozenClassifier
 from .frozen import FrozenMap
-
-WEIGHTS = Path(__file__).with_name("mnist_cnn.safetensors")
-LEVELS = 256
 
 
 class MNISTNetwork(nn.Module):
@@ -46,27 +41,14 @@ class MNISTNetwork(nn.Module):
         return self.body(x)
 
 
-to_unit = partial(classifier.to_unit, levels=LEVELS)
-
-
 class MNISTCNN(FrozenClassifier):
-    """The trained network, frozen.
-
-    Args:
-        weights: A safetensors file of a `MNISTNetwork`; by default the one that is shipped.
-        batch: Images that go through the network at once.
-    """
+    """The trained network, frozen."""
 
     name = "mnist-cnn"
+    architecture = MNISTNetwork
+    shipped = Path(__file__).with_name("mnist_cnn.safetensors")
     shape = (1, 28, 28)
-    levels = LEVELS
-
-    def __init__(self, weights: Path | str = WEIGHTS, batch: int = 1024) -> None:
-        super().__init__(MNISTNetwork(), weights, batch)
-
-    @classmethod
-    def weights_file(cls) -> Path:
-        return WEIGHTS
+    levels = 256
 
 
 class StackedMNISTCNN(FrozenMap):
@@ -79,13 +61,13 @@ class StackedMNISTCNN(FrozenMap):
 
     name = "stacked-mnist-cnn"
 
-    def __init__(self, weights: Path | str = WEIGHTS, batch: int = 512) -> None:
+    def __init__(self, weights: Path | str | None = None, batch: int = 512) -> None:
         super().__init__(batch)
         self.digit = MNISTCNN(weights)
 
     @classmethod
     def weights_file(cls) -> Path:
-        return WEIGHTS
+        return MNISTCNN.shipped
 
     def features(self, x: Tensor) -> Tensor:
         """Returns features, levels 0..255, shape `(B, C, 28, 28)` to `(B, 64 C)`.
@@ -96,19 +78,3 @@ class StackedMNISTCNN(FrozenMap):
         if x.ndim != 4:
             raise ValueError(f"Expected stacks of shape (N, C, 28, 28), got {tuple(x.shape)}.")
         return self.digit.features(x.flatten(0, 1).unsqueeze(1)).reshape(len(x), -1)
-
-
-@cache
-def mnist_cnn() -> MNISTCNN:
-    """Returns the shipped network on the CPU, loaded once a process."""
-    return MNISTCNN()
-
-
-def probabilities(images: Tensor) -> Tensor:
-    """Returns the probability of each class, `(N, 1, 28, 28)`, levels 0..255, to `(N, 10)`."""
-    return mnist_cnn().probabilities(images)
-
-
-def classify(images: Tensor) -> Tensor:
-    """Returns the most probable class, `(N, 1, 28, 28)`, levels 0..255, to int64 `(N,)`."""
-    return mnist_cnn().classify(images)

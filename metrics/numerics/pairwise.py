@@ -27,7 +27,10 @@ import torch
 from torch import Tensor
 
 from ..estimate import Estimate
+from .moments import middle
+from .sorting import shuffled_order
 
+_MEDIAN_POINTS = 2000
 Kernel = Callable[[Tensor, Tensor], Tensor]  # (N, D) and (M, D) to (N, M)
 
 
@@ -80,6 +83,20 @@ class PairMeans:
         """The U-statistic, or else the V-statistic, with its error bar."""
         value = self.unbiased() if unbiased else self.biased()
         return Estimate(value, self.stderr(), len(self.xx), shared=self.shared())
+
+
+def median_distance(x: Tensor) -> float:
+    """Returns the median distance between different points, from 2,000 of them at most.
+
+    Which ones depends on content alone, not on the order. Where more than half of the pairs
+    coincide it is the root mean square distance; where all do it is 1.
+
+    Args:
+        x: Float64 rows, shape `(N, D)`, N >= 2.
+    """
+    chosen = x[shuffled_order(x)[:_MEDIAN_POINTS]] if len(x) > _MEDIAN_POINTS else x
+    distances = torch.pdist(chosen - middle(chosen))
+    return float(distances.median()) or float(distances.square().mean().sqrt()) or 1.0
 
 
 def pair_means(kernel: Kernel, x: Tensor, y: Tensor) -> PairMeans:

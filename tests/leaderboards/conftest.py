@@ -113,7 +113,7 @@ def task_records(root: Path) -> list[TaskRecord]:
             primary="mmd",
             counts=counts,
             card=card,
-            files={"truth": save(root, "ring-8.npz", plane)},
+            files={"data": save(root, "ring-8.npz", plane)},
         ),
         TaskRecord(
             name="digits",
@@ -124,7 +124,7 @@ def task_records(root: Path) -> list[TaskRecord]:
             primary="frechet_distance",
             counts=counts,
             card={"summary": "Handwritten digits, 8x8 pixels.", "citation": "UCI, 1998"},
-            files={"truth": save(root, "digits.npz", {"rows": digits(rng, 100, 0)})},
+            files={"data": save(root, "digits.npz", {"rows": digits(rng, 100, 0)})},
         ),
         TaskRecord(
             name="hypergrid-8x8",
@@ -136,7 +136,7 @@ def task_records(root: Path) -> list[TaskRecord]:
             entropy=3.5,
             primary="l1_distance",
             files={
-                "truth": save(
+                "data": save(
                     root, "grid.npz", {"law": law, "rows": np.stack([states // 8, states % 8], 1)}
                 )
             },
@@ -147,7 +147,7 @@ def task_records(root: Path) -> list[TaskRecord]:
             kind="sequence",
             shape=(24,),
             levels=4,
-            files={"truth": save(root, "words.npz", {"rows": sequences})},
+            files={"data": save(root, "words.npz", {"rows": sequences})},
         ),
     ]
 

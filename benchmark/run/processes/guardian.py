@@ -37,7 +37,12 @@ class Ended:
 
 
 def guarded(
-    run: Callable[[Any], Any], item: Any, log: Path | None, threads: int, harness: int
+    run: Callable[[Any], Any],
+    item: Any,
+    log: Path | None,
+    threads: int,
+    harness: int,
+    gpu: str | None = None,
 ) -> Any:
     """Runs a piece of work in a child process and returns its result, or an `Ended`.
 
@@ -47,8 +52,11 @@ def guarded(
         log: File for what it prints, made only if it prints; None lets it print.
         threads: Threads of torch.
         harness: Process whose end ends the work.
+        gpu: The one GPU that the work sees; None leaves all in sight.
     """
     _prctl(_SET_CHILD_SUBREAPER, 1)
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # CUDA reads it at its first call, in the child
     output, printed = os.pipe()
     answer, given = os.pipe()
     child = os.fork()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from multiprocessing import forkserver
@@ -58,6 +58,7 @@ def run_local(
     timeout: float,
     threads: int,
     log: Callable[[Work], Path] | None = None,
+    gpus: Sequence[str] = (),
 ) -> Iterator[tuple[Work, Done | Lost[Work]]]:
     """Yields each piece of work with its result as it is done, in the order of completion.
 
@@ -69,6 +70,7 @@ def run_local(
         timeout: Seconds that one piece may take.
         threads: Threads of torch in each; the user's OMP_NUM_THREADS goes before.
         log: Gives the file for what a piece prints; None lets it print.
+        gpus: Names of the GPUs among which pieces are shared out; see `visible_gpus`.
 
     Raises:
         KeyboardInterrupt: The user stopped it; the processes have been stopped.
@@ -80,6 +82,7 @@ def run_local(
     }  # fmt: skip
     start = concurrent.process(**options)(guarded)
     running: dict[Future[Any], Work] = {}
+    places: dict[Future[Any], str] = {}
     more = True
     try:
         while more or running:
@@ -92,11 +95,13 @@ def run_local(
                     break
                 idle = item is None
                 if item is not None:
-                    place = log(item) if log else None
+                    printed = log(item) if log else None
+                    gpu = min(gpus, key=[places[f] for f in running].count) if gpus else None
                     try:
                         with _environment(threads):
-                            future = start(run, item, place, threads, os.getpid())
+                            future = start(run, item, printed, threads, os.getpid(), gpu)
                         running[future] = item
+                        places[future] = gpu or ""
                     except OSError as error:  # the server or the system has no process to give
                         yield item, Lost(item, "killed", f"no process for it: {error.strerror}")
             # The time limit lets Ctrl-C through on every platform.
@@ -146,6 +151,15 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def visible_gpus() -> list[str]:
+    """Names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES takes them."""
+    import torch
+
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = given.split(",") if given else map(str, range(torch.cuda.device_count()))
+    return [name.strip() for name in names][: torch.cuda.device_count()]
 
 
 def _user_threads() -> int:

@@ -15,6 +15,7 @@ from ...contract.probe import Probe
 from ...contract.record import Record, Score
 from ...contract.task import Task
 from ..keys import content as keys
+from ..provenance import environment
 from ..recording import SAMPLING_COSTS, TRAINING_COSTS, costs, encoded, finish, shown
 from .by_metric import scores
 from .copies import copy_flags
@@ -78,6 +79,7 @@ def score_answers(
     """
     code = keys.map_key(task.feature_map, task.domain.levels).get("code", "")
     cache = FeatureCache(job.root / "features", code)
+    device = (trained or {}).get("device", job.device)  # a user's model may stay on the CPU
     found: list[Score] = []
     for answer in answers:
         inputs = Inputs(
@@ -92,13 +94,14 @@ def score_answers(
         score
         for answer in answers
         if answer.evidence.samples is not None
-        for score in costs(answer.cost, SAMPLING_COSTS, job.device, answer.probe)
+        for score in costs(answer.cost, SAMPLING_COSTS, device, answer.probe)
     ]
-    spent = [*costs(trained or {}, TRAINING_COSTS, job.device), *spent]
+    spent = [*costs(trained or {}, TRAINING_COSTS, device), *spent]
     keep_description(task, job.root)
     return finish(
         job,
         "ok",
+        environment=environment(device),
         scores=(*found, *(spent if trained is not None else map(_not_given, spent))),
         likelihood=claim.likelihood.value,
         paper=claim.paper,

@@ -52,7 +52,7 @@ class Inputs:
     What is costly is computed when it is first asked for.
 
     Args:
-        task: The task, with its truth.
+        task: The task, with what is known of its law.
         probe: The question.
         evidence: The answer.
         likelihood: What its log-probabilities claim.
@@ -88,7 +88,7 @@ class Inputs:
             self._own(samples, evidence)
         if probe.kind == "likelihood":
             self._likelihood(evidence)
-            self._truth()
+            self._data_law()
         self._put("dims", task.domain.dim if task.domain.levels else None, "real-valued data")
 
     def _put(self, name: str, value: Any, reason: str) -> None:
@@ -156,7 +156,7 @@ class Inputs:
         self._put("law", evidence.law, "the model has no exact law over the states")
         self._put("log_z_estimate", evidence.log_z, "the model does not estimate log Z")
 
-    def _truth(self) -> None:
+    def _data_law(self) -> None:
         task, density = self.task, self.task.log_density
         context = task.context.get("test")
         given = () if context is None else (context,)

@@ -1,4 +1,4 @@
-"""What a page needs to know of a task: its card, and pictures of the truth."""
+"""What a page needs to know of a task: its card, and pictures of its data."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ SHOWN = 64
 def keep_description(task: Task, root: Path) -> None:
     """Writes the description of a task under `root` where it is not there, or of other rows."""
     known = read_task(root, task.name)
-    if known is None or known.rows != task.checksum or known.version != task.version:
+    if (
+        known is None
+        or known.rows != task.checksum
+        or known.version != task.version
+        or "data" not in known.files
+    ):
         write_task(describe_task(task, root), root)
 
 
 def describe_task(task: Task, root: Path) -> TaskRecord:
-    """Writes the truth of a task under `root/files` and returns its description."""
+    """Writes what is known of a task's data under `root/files`; returns its description."""
     folder = root / "files" / safe_name(f"{task.name}-v{task.version}")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "truth.npz"
+    path = folder / "data.npz"
     content = io.BytesIO()
-    np.savez(content, **truth(task))  # type: ignore[arg-type]  # keywords are arrays
+    np.savez(content, **of_data(task))  # type: ignore[arg-type]  # keywords are arrays
     write_atomically(path, content.getvalue())
     splits = {"train": task.train, "val": task.val, "test": task.test, "holdout": task.holdout}
     return TaskRecord(
@@ -46,11 +51,11 @@ def describe_task(task: Task, root: Path) -> TaskRecord:
         counts={name: len(rows) for name, rows in splits.items() if rows is not None},
         card=asdict(task.card),
         rows=task.checksum,
-        files={"truth": File.of(path, root)},
+        files={"data": File.of(path, root)},
     )
 
 
-def truth(task: Task) -> dict[str, np.ndarray]:
+def of_data(task: Task) -> dict[str, np.ndarray]:
     """Returns `rows` of test, and `law` or `density` with its `extent` where they are known."""
     arrays: dict[str, np.ndarray] = {}
     if task.test is not None:

@@ -28,9 +28,9 @@ CARD = Card(
 
 def _classify(images: Tensor) -> Tensor:
     """Returns the classes 0..9 of images `(N, 1, 8, 8)` by the digits classifier, `(N,)`."""
-    from ....metrics.features.digits_cnn import classify
+    from ....metrics.features.digits_cnn import DigitsCNN
 
-    return classify(images).to(images.device)
+    return DigitsCNN.on_cpu().classify(images).to(images.device)
 
 
 def _read() -> Loaded:

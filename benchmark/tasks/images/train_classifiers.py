@@ -25,7 +25,9 @@ from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from ....metrics.features import digits_cnn, mnist_cnn
+from ....metrics.features.classifier import FrozenClassifier, to_unit
+from ....metrics.features.digits_cnn import DigitsCNN
+from ....metrics.features.mnist_cnn import MNISTCNN
 from ...contract.model import seeded
 from ..readers.data_root import data_root
 from .digits import digits
@@ -38,10 +40,8 @@ class Recipe:
     """How one network is trained.
 
     Attributes:
-        network: Makes it; it maps images in [-1, 1] to features, and its `head` those to logits.
-        weights: Where the shipped weights are.
+        map: The feature map: its architecture, and where its shipped weights are.
         data: Reads images `(N, 1, H, W)` and classes `(N,)` of the splits train, val and test.
-        to_unit: Maps levels to [-1, 1].
         augment: Maps images in [-1, 1] and soft targets `(B, 10)` to what is learnt of them.
         epochs: Passes over the training rows.
         batch: Rows per step.
@@ -50,10 +50,8 @@ class Recipe:
         average: Decay of the running average of the weights; 0 keeps the last ones.
     """
 
-    network: Callable[[], nn.Module]
-    weights: Path
+    map: type[FrozenClassifier]
     data: Callable[[], Labelled]
-    to_unit: Callable[[Tensor], Tensor]
     augment: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     epochs: int
     batch: int
@@ -61,10 +59,14 @@ class Recipe:
     decay: float
     average: float
 
+    def to_unit(self, images: Tensor) -> Tensor:
+        """Returns levels as the network takes them, in [-1, 1]."""
+        return to_unit(images, self.map.levels)
+
 
 def train(recipe: Recipe, splits: Labelled) -> nn.Module:
     """Returns the network; of an averaged one, that with the lowest loss on val."""
-    network = recipe.network()
+    network = recipe.map.architecture()
     average = copy.deepcopy(network)
     best, lowest = average, math.inf
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.lr, weight_decay=recipe.decay)
@@ -188,12 +190,12 @@ def labelled_mnist() -> Labelled:
 
 RECIPES = {
     "digits-cnn": Recipe(
-        digits_cnn.DigitsNetwork, digits_cnn.WEIGHTS, labelled_digits, digits_cnn.to_unit,
-        turned_and_mixed, epochs=300, batch=64, lr=3e-3, decay=0.05, average=0.995,
+        DigitsCNN, labelled_digits, turned_and_mixed,
+        epochs=300, batch=64, lr=3e-3, decay=0.05, average=0.995,
     ),
     "mnist-cnn": Recipe(
-        mnist_cnn.MNISTNetwork, mnist_cnn.WEIGHTS, labelled_mnist, mnist_cnn.to_unit,
-        shifted_and_smoothed, epochs=8, batch=128, lr=2e-3, decay=0.01, average=0.0,
+        MNISTCNN, labelled_mnist, shifted_and_smoothed,
+        epochs=8, batch=128, lr=2e-3, decay=0.01, average=0.0,
     ),
 }  # fmt: skip
 
@@ -204,7 +206,7 @@ def main(name: str, out: Path | None = None, seed: int = 0) -> None:
     splits = recipe.data()
     with seeded(seed):
         network = train(recipe, splits)
-    save_file(network.state_dict(), out or recipe.weights)
+    save_file(network.state_dict(), out or recipe.map.shipped)
     for split, (images, labels) in splits.items():
         print(f"{split}: {correct(network, recipe, images, labels)} of {len(images)} right")
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ...contract.files import tell
 from . import png
 from .data_root import damaged
-from .quiet import muted
+from .quiet import critical_logs_only
 
 Pixels = NDArray[np.uint8]
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
@@ -59,7 +59,7 @@ def _parquet_bytes(path: Path) -> Iterator[bytes | None]:
     import pyarrow
 
     try:
-        with muted("datasets"):
+        with critical_logs_only("datasets"):
             rows = datasets.load_dataset(
                 "parquet", data_files={"train": str(path)}, split="train", streaming=True
             )

@@ -14,7 +14,7 @@ from ..registry import TASKS, known_task
 from ..tables.maf import FILES as MAF_FILES
 from .data_root import MissingData, data_root
 from .originals import ORIGINALS, Writer
-from .quiet import muted
+from .quiet import critical_logs_only
 
 # Repository on the hub and folder in the data root.
 HUB = {
@@ -79,7 +79,7 @@ def _hub(name: str, source: str, folder: str) -> list[Path]:
     import datasets
 
     try:
-        with muted("datasets", "huggingface_hub"):
+        with critical_logs_only("datasets", "huggingface_hub"):
             splits = datasets.load_dataset(source)
     except (OSError, datasets.exceptions.DatasetsError) as error:
         raise _unreachable(name, source, error) from error

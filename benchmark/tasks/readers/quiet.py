@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def muted(*libraries: str) -> Iterator[None]:
+def critical_logs_only(*libraries: str) -> Iterator[None]:
     """Lets nothing but critical messages of these libraries through; restores them after.
 
     Args:

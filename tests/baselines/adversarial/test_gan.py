@@ -6,13 +6,6 @@ from dgmbench.baselines.adversarial.gan import GAN
 from dgmbench.benchmark.contract.task import Domain
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
 def constant(model, logit):
     """Makes D(x) = sigmoid(logit) everywhere."""
     with torch.no_grad():

@@ -7,13 +7,6 @@ from dgmbench.baselines.nets.masked import MaskedMLP
 from dgmbench.benchmark.contract.task import Domain
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
 def sharpened(model, factor=3):
     """Scales the weights up, so that conditionals depend strongly on what they may see."""
     with torch.no_grad():

@@ -16,11 +16,6 @@ TRUTH = MixtureSameFamily(
 )
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def fitted(**kwargs) -> GMM:
     model = GMM(Domain((2,)), components=2, **kwargs)
     train, val = TRUTH.sample((3000,)), TRUTH.sample((500,))

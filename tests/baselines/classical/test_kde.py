@@ -8,11 +8,6 @@ from dgmbench.benchmark.contract.task import Domain, TrainingTask
 from sklearn.neighbors import KernelDensity
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def fitted(**kwargs) -> KDE:
     model = KDE(Domain((2,)), **kwargs)
     train, val = 3 + 2 * torch.randn(400, 2), 3 + 2 * torch.randn(100, 2)

@@ -25,11 +25,6 @@ def assign(x):
     return label.where((x.flatten(1)[:, 0] - label).abs() < 0.02, -1)
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def line(**kwargs) -> Task:
     fields = {"draw": draw, "modes": Modes(5, assign)} | kwargs
     return Task("line", 1, REAL, "plane", train=torch.tensor([[-2.0], [0.0], [2.0]]), **fields)

@@ -23,11 +23,6 @@ class Optimal(nn.Module):
         return (1 - a).sqrt().float()[:, None] * x
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def gaussian_model(dim: int = 2, **kwargs) -> DDPM:
     model = DDPM(Domain((dim,)), **kwargs)
     model.net = Optimal(model)

@@ -7,11 +7,6 @@ from dgmbench.benchmark.contract.model import Budget, Likelihood
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 @pytest.mark.parametrize("std", [0.2, 1.0])
 def test_langevin_targets_a_gaussian_energy(std):
     """Unadjusted dynamics on x^2 / (2 s^2) are an AR(1): variance s^2 / (1 - step / (4 s^2))."""

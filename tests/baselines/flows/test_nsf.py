@@ -9,13 +9,6 @@ from dgmbench.benchmark.contract.model import Likelihood
 from dgmbench.benchmark.contract.task import Domain
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
 def scrambled(module, scale=0.5):
     """Moves every parameter away from its start, so that no layer is the identity."""
     with torch.no_grad():

@@ -19,11 +19,6 @@ def log_reward(x):
     return torch.sin(3.0 * x[:, 0]) + 0.5 * x[:, 1]
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def optimum() -> tuple[torch.Tensor, float]:
     """log P_F and log P_B of every state from the flows of the uniform P_B, and log Z.
 

@@ -8,13 +8,6 @@ from dgmbench.benchmark.contract.task import Domain
 from torch.distributions import MultivariateNormal
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
 @pytest.mark.parametrize("domain", [Domain((2,)), Domain((1, 2, 2), 4), Domain((3,), 2)], ids=str)
 def test_one_particle_is_the_elbo(domain):
     model = VAE(domain, latent=2, hidden=(16,), particles=1)

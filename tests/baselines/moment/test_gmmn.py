@@ -6,13 +6,6 @@ from dgmbench.baselines.moment.gmmn import GMMN, mmd2
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
 def test_loss_is_the_double_loop():
     x, y = torch.randn(7, 3).double(), torch.randn(5, 3).double() + 1
     widths = torch.tensor([0.5, 2.0], dtype=torch.float64)

@@ -3,11 +3,6 @@ import torch
 from dgmbench.baselines.nets.time import TimeEmbedding, TimeMLP
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def test_embedding_has_unit_norm_pairs_and_tells_near_times_apart():
     t = torch.linspace(0, 1, 101)
     code = TimeEmbedding(32)(t)

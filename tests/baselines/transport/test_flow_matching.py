@@ -29,11 +29,6 @@ def gaussian(mean: float, std: float):
     return velocity
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 @pytest.mark.parametrize("solver", ["midpoint", "rk4", "dopri5"])
 def test_push_follows_a_linear_field(solver):
     x = torch.randn(5, 2)

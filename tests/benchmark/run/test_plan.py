@@ -119,9 +119,9 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(faulty):
     sound = [w for w in common if w not in FAULTY]
     sound = ["run", "--tasks", "ring-8", "--models", "gmm,noise", "--model", "mine.py:Plain"]
     done = run(*sound, cwd=folder, code=0)
-    assert "3 cells, 3 done, 0 to do" in done.stdout
+    assert "3 cells, 3 done, 0 to do; about 0.0 minutes" in done.stdout
     again = run(*sound, "--model", "mine.py:Raises", cwd=folder, code=1)
-    assert "4 cells, 3 done, 1 to do" in again.stdout
+    assert "4 cells, 3 done, 1 to do; unknown minutes" in again.stdout
     after = {r.model: r for r in read_records(folder / "results" / "quick")}
     assert after["gmm"].created == before["gmm"].created
 

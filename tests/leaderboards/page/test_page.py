@@ -206,7 +206,7 @@ def test_grid_laws_and_histograms_agree(results):
     found = {p.name: p for p in gallery_of(task, records, results).pictures}
     assert found["gfn-tb"].caption == "exact law"
     assert found["vae"].caption == "histogram"
-    assert found["oracle"].uri == found["truth"].uri  # the fixture's law to the power of one
+    assert found["oracle"].uri == found["data"].uri  # the fixture's law to the power of one
 
 
 def test_sequences_are_text(results):

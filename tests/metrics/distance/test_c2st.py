@@ -9,11 +9,6 @@ import torch
 from dgmbench.metrics.distance.c2st import c2st
 
 
-@pytest.fixture
-def generator():
-    return torch.Generator().manual_seed(0)
-
-
 def normal(n, d, generator):
     return torch.randn(n, d, generator=generator, dtype=torch.float64)
 

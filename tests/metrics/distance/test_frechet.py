@@ -16,11 +16,6 @@ from dgmbench.metrics.numerics.jackknife import block_jackknife
 from dgmbench.metrics.numerics.moments import moments
 
 
-@pytest.fixture
-def generator():
-    return torch.Generator().manual_seed(0)
-
-
 def normal(n, d, generator):
     return torch.randn(n, d, generator=generator, dtype=torch.float64)
 

@@ -15,11 +15,6 @@ from dgmbench.metrics.numerics import pairwise
 from dgmbench.metrics.numerics.jackknife import block_jackknife
 
 
-@pytest.fixture
-def generator():
-    return torch.Generator().manual_seed(0)
-
-
 def normal(n, d, generator):
     return torch.randn(n, d, generator=generator, dtype=torch.float64)
 

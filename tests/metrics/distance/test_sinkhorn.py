@@ -7,11 +7,6 @@ from dgmbench.metrics.distance.wasserstein import wasserstein
 from dgmbench.metrics.numerics.jackknife import block_jackknife
 
 
-@pytest.fixture
-def generator():
-    return torch.Generator().manual_seed(0)
-
-
 def normal(n, d, generator):
     return torch.randn(n, d, generator=generator, dtype=torch.float64)
 

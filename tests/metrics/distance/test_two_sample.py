@@ -48,11 +48,6 @@ DEAL_BY_CONTENT = ("frechet-infinity", "c2st")  # and so deal moved points in an
 
 
 @pytest.fixture
-def generator():
-    return torch.Generator().manual_seed(0)
-
-
-@pytest.fixture
 def sides(generator):
     x = torch.randn(70, 4, generator=generator, dtype=torch.float64)
     return x, torch.randn(50, 4, generator=generator, dtype=torch.float64) * 1.3 + 0.5

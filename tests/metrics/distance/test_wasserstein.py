@@ -9,11 +9,6 @@ from dgmbench.metrics.numerics.jackknife import block_jackknife
 from scipy.optimize import linear_sum_assignment
 
 
-@pytest.fixture
-def generator():
-    return torch.Generator().manual_seed(0)
-
-
 def normal(n, d, generator):
     return torch.randn(n, d, generator=generator, dtype=torch.float64)
 

@@ -108,3 +108,21 @@ def test_the_interval_covers_the_expectation_at_this_n(case):
         ratio = errors.square().mean().sqrt() / values.std()
         print(f"{case} {name}: cover {covered:.3f} ratio {ratio:.3f} mean {values.mean():.4f}")
         assert 0.90 <= covered <= 0.98, name
+
+
+def test_a_share_that_one_outlier_decides_says_so_with_an_error_bar_as_large_as_it_is():
+    """All or none of a far cluster lie in the ball of the reference's farthest point."""
+    g = torch.Generator().manual_seed(3)
+    values, bars, notes = [], [], set()
+    for _ in range(40):
+        x = 6 / math.sqrt(2) + 0.01 * normal(g, 200, 2)
+        wide = 1 + 2 * torch.rand(200, 1, generator=g, dtype=torch.float64) ** 4
+        y = wide * normal(g, 200, 2)
+        found = prdc(x, y)["precision"]
+        values.append(found.value)
+        bars.append(found.stderr)
+        notes.add(found.note)
+    assert max(bars) <= 0.5
+    spread, bar = torch.tensor(values).std(), torch.tensor(bars).square().mean().sqrt()
+    assert spread > 0.2 and 0.7 < bar / spread < 1.4
+    assert any("another draw of the data may give any value" in note for note in notes)

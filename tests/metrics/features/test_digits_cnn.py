@@ -9,16 +9,16 @@ from dgmbench.benchmark.tasks.images import train_classifiers
 from dgmbench.benchmark.tasks.images.digits import digits
 from dgmbench.metrics import mmd
 from dgmbench.metrics.features import digits_cnn
-from dgmbench.metrics.features.digits_cnn import WEIGHTS, DigitsCNN
+from dgmbench.metrics.features.digits_cnn import DigitsCNN
 
 
 def test_the_weights_are_small():
-    assert WEIGHTS.stat().st_size < 500_000
+    assert DigitsCNN.shipped.stat().st_size < 500_000
 
 
 def test_the_stated_accuracy():
     splits = train_classifiers.labelled_digits()
-    right = {k: (digits_cnn.classify(x) == y).sum().item() for k, (x, y) in splits.items()}
+    right = {k: (DigitsCNN.on_cpu().classify(x) == y).sum().item() for k, (x, y) in splits.items()}
     assert right == {"train": 797, "val": 200, "test": 398}
     assert "of the 400 test images, which it never saw, it puts 398" in digits_cnn.__doc__
     assert len(splits["test"][0]) == 400
@@ -47,10 +47,10 @@ def test_shapes_and_types():
     x = digits().load().train
     phi = DigitsCNN()
     assert phi(x[:5]).shape == (5, 32)
-    p = digits_cnn.probabilities(x[:5])
+    p = phi.probabilities(x[:5])
     assert p.shape == (5, 10)
     torch.testing.assert_close(p.sum(1), torch.ones(5))
-    classes = digits_cnn.classify(x[:5])
+    classes = phi.classify(x[:5])
     assert classes.dtype == torch.int64 and torch.equal(classes, p.argmax(1))
     assert torch.equal(phi(x[:5].to(torch.uint8)), phi(x[:5]))
 
@@ -68,8 +68,8 @@ def test_features_stay_bounded_on_strange_images():
 
 def test_what_are_no_digits_is_named():
     with pytest.raises(ValueError, match=r"of shape \(N, 1, 8, 8\), got \(2, 64\)"):
-        digits_cnn.classify(torch.zeros(2, 64))
+        DigitsCNN.on_cpu().classify(torch.zeros(2, 64))
     with pytest.raises(ValueError, match=r"within 0\.\.16, got 0\.\.17"):
-        digits_cnn.classify(torch.arange(64).view(1, 1, 8, 8) % 18)
+        DigitsCNN.on_cpu().classify(torch.arange(64).view(1, 1, 8, 8) % 18)
     with pytest.raises(ValueError, match=r"within 0\.\.16"):
-        digits_cnn.classify(torch.full((1, 1, 8, 8), torch.nan))
+        DigitsCNN.on_cpu().classify(torch.full((1, 1, 8, 8), torch.nan))

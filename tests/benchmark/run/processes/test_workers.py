@@ -125,6 +125,12 @@ def test_a_result_that_comes_while_all_is_stopped_makes_no_thread_fail(items, af
     came.close()
 
 
+def test_workers_share_the_gpus_out(items):
+    seen = done(items.gpu, range(4), gpus=["0", "MIG-2"])
+    assert sorted(seen.values()) == ["0", "0", "MIG-2", "MIG-2"]
+    assert done(items.gpu, [0]) == {0: os.environ.get("CUDA_VISIBLE_DEVICES")}
+
+
 @pytest.mark.parametrize("given", ["", "3"])
 def test_threads_wait_without_spinning_and_the_user_says_how_many(items, given):
     code = (

@@ -15,6 +15,11 @@ def double(x):
     return 2 * x
 
 
+def gpu(x):
+    time.sleep(0.5)
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
 def exits(x):
     sys.exit(0)
 
