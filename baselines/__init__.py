@@ -9,8 +9,12 @@ from typing import Any
 
 from .adversarial.gan import GAN
 from .autoregressive.made import MADE
+from .classical.chow_liu import ChowLiu
+from .classical.gaussian import Gaussian
 from .classical.gmm import GMM
+from .classical.histogram import Histogram
 from .classical.kde import KDE
+from .classical.ngram import NGram
 from .controls.memoriser import Memoriser
 from .controls.mode_dropper import ModeDropper
 from .controls.noise import Noise
@@ -35,6 +39,10 @@ MODELS: dict[str, type[Any]] = {
     "gfn-tb": TrajectoryBalance,
     "gmm": GMM,
     "kde": KDE,
+    "gaussian": Gaussian,
+    "histogram": Histogram,
+    "ngram": NGram,
+    "chow-liu": ChowLiu,
     "oracle": Oracle,
     "memoriser": Memoriser,
     "mode-dropper": ModeDropper,

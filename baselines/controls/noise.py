@@ -22,6 +22,8 @@ class Noise(Control):
         domain: What one point is.
     """
 
+    is_floor = True
+
     low: Tensor
     high: Tensor
 

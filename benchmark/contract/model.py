@@ -66,6 +66,7 @@ class GenerativeModel(ABC):
         samplers: Names that `sample` takes as `sampler`; a model with steps names one at least.
         probe_arguments: Arguments of the constructor that only `sample` and `log_prob` read: to
             change them needs no new training.
+        is_floor: Whether it is so simple that a model behind it has learnt nothing: tables say so.
         network: Name of the attribute whose evaluations are counted per sample; "" for none.
     """
 
@@ -76,6 +77,7 @@ class GenerativeModel(ABC):
     conditional: ClassVar[bool] = False
     samplers: ClassVar[tuple[str, ...]] = ()
     probe_arguments: ClassVar[frozenset[str]] = frozenset()
+    is_floor: ClassVar[bool] = False
     network: ClassVar[str] = ""
     domain: Domain
 

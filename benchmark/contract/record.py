@@ -147,6 +147,7 @@ class Record(_Frozen):
         paper: arXiv id or citation.
         likelihood: The claim's word ("exact", "lower bound", "estimate", "unnormalized", "none").
         learns_from: "samples" or "reward".
+        is_floor: Whether the model is so simple that whoever is behind it has learnt nothing.
         keys: Content keys of the stages: "train", one for each probe, "score".
         budget: What it was allowed: "steps" and "batch_size".
         probes: What it was asked, by the probe's name: the fields of its `Probe` that are not as
@@ -176,6 +177,7 @@ class Record(_Frozen):
     paper: str = ""
     likelihood: str = "none"
     learns_from: str = "samples"
+    is_floor: bool = False
     keys: dict[str, str] = Field(default_factory=dict)
     budget: dict[str, int] = Field(default_factory=dict)
     probes: dict[str, dict[str, Any]] = Field(default_factory=dict)

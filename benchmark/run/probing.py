@@ -19,7 +19,7 @@ from ..contract.task import Task
 from .cost import counted_rows, synchronise
 from .scoring.subset import fixed_subset
 from .seeding import all_seeded, derived_seed
-from .users.checks import checked_log_prob, checked_samples, plain
+from .users.checks import check_range, checked_log_prob, checked_samples, plain
 
 if TYPE_CHECKING:
     from .job import Job
@@ -43,7 +43,7 @@ def probe(job: Job, question: Probe, model: GenerativeModel, task: Task, store: 
         store: Where the stages are.
 
     Raises:
-        Diverged: A sample is NaN or infinite.
+        Diverged: A sample is NaN or infinite, or most lie far outside the data (`check_range`).
         ValueError: What the model returned is not of its domain, or belies its claim.
     """
     with torch.no_grad():
@@ -121,7 +121,7 @@ def draw(
     """Returns n checked samples on the CPU, drawn in chunks that bound the memory.
 
     Raises:
-        Diverged: A sample is NaN or infinite.
+        Diverged: A sample is NaN or infinite, or most lie far outside the data (`check_range`).
         ValueError: Not n samples, or not of the domain.
     """
     rows = n  # a control shows rows without replacement, which chunks would repeat
@@ -135,7 +135,10 @@ def draw(
             given["context"] = context[first : first + size]  # type: ignore[assignment]
         drawn = model.sample(size, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
         parts.append(checked_samples(drawn, size, task.domain))
-    return torch.cat(parts)
+    samples = torch.cat(parts)
+    if task.domain.levels is None and task.train is not None:
+        check_range(samples, task.train)
+    return samples
 
 
 def _flops_per_sample(

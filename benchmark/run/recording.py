@@ -123,6 +123,7 @@ def finish(
         model_path=job.model.target,
         arguments={k: _plain(v) for k, v in job.model.arguments.items()},
         learns_from=_word(getattr(cls, "learns_from", ""), "samples"),
+        is_floor=getattr(cls, "is_floor", False) is True,
         keys=dict(job.keys),
         budget={"steps": job.budget.steps, "batch_size": job.budget.batch_size},
         status=status,

@@ -7,9 +7,8 @@ their spread is noticed before a table is.
 from __future__ import annotations
 
 from ... import metrics
-from ...baselines import MODELS
 from ..contract.model import Budget
-from .panels import DISTANCE, LIKELIHOOD
+from .panels import DISTANCE, LIKELIHOOD, named
 from .suite import Suite
 
 # An exemplar of each family, and the controls that frame every table.
@@ -34,7 +33,7 @@ CANARY = Suite(
     name="canary",
     summary="One cheap cell per family, which ranks nobody: two minutes on 2 cores.",
     tasks=("ring-8", "hypergrid-8x8"),
-    models={name: MODELS[name] for name in NAMES},
+    models=named(*NAMES),
     metrics={
         **DISTANCE,
         **LIKELIHOOD,

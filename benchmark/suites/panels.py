@@ -18,8 +18,20 @@ from ..contract.probe import Probe
 
 Panel = Mapping[str, Callable[[], EstimatedMetric]]
 
+# Suites name their models: a new one enters `standard` alone.
+EXEMPLARS = ("vae", "gan", "nsf", "made", "ddpm", "flow-matching", "ebm", "gmmn")
+CLASSICAL = ("gmm", "kde")
+FLOORS = ("gaussian", "histogram", "ngram", "chow-liu")
+CONTROLS = ("oracle", "memoriser", "mode-dropper", "noise")
+
+
+def named(*names: str) -> dict[str, type[Any]]:
+    """Returns models by their names."""
+    return {name: MODELS[name] for name in names}
+
+
 # Who learns from samples: everybody but the GFlowNets.
-SAMPLE_MODELS = {name: cls for name, cls in MODELS.items() if cls.learns_from != "reward"}
+SAMPLE_MODELS = named(*EXEMPLARS, *CLASSICAL, *FLOORS, *CONTROLS)
 
 # At 500 pixels and more each with the smallest arguments that still say something: what a
 # multilayer perceptron pays for a mixture a pixel, a spline a pixel or a covariance of all pixels.

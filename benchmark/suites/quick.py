@@ -5,11 +5,24 @@ from __future__ import annotations
 from functools import partial
 
 from ... import metrics
-from ...baselines import MODELS
 from ...baselines.flows.nsf import NSF
 from ..contract.model import Budget
 from ..contract.probe import DEFAULT_PROBES
-from .panels import COPIES, DISTANCE, LIKELIHOOD, SPACES, SPREAD, STATES, STEPS, TRUTH
+from .panels import (
+    CLASSICAL,
+    CONTROLS,
+    COPIES,
+    DISTANCE,
+    EXEMPLARS,
+    FLOORS,
+    LIKELIHOOD,
+    SPACES,
+    SPREAD,
+    STATES,
+    STEPS,
+    TRUTH,
+    named,
+)
 from .suite import Suite
 
 QUICK = Suite(
@@ -17,7 +30,10 @@ QUICK = Suite(
     summary="Real work, small: three minutes on 2 cores without a GPU.",
     tasks=("ring-8", "digits", "hypergrid-8x8"),
     # Four spline layers take a third of the whole suite's time on images.
-    models={**MODELS, "nsf": partial(NSF, transforms=3)},
+    models={
+        **named(*EXEMPLARS, "gfn-tb", *CLASSICAL, *FLOORS, *CONTROLS),
+        "nsf": partial(NSF, transforms=3),
+    },
     metrics={
         "frechet_distance": metrics.FrechetDistance,
         **DISTANCE,

@@ -11,9 +11,9 @@ from ...benchmark.contract.record import Record
 from .columns import THEMES, Column, columns_of, family_rank, label
 from .curves import Point, curve_columns, points
 from .entry import Entry, measured
-from .ranking import FEWEST_SEEDS, separates, winners
+from .ranking import FEWEST_SEEDS, separates, too_good, winners, worse_than
 
-ROLES = {"oracle": "ceiling", "noise": "floor", "memoriser": "trap", "mode-dropper": "trap"}
+ROLES = {"oracle": "ceiling", "memoriser": "trap", "mode-dropper": "trap"}
 _LEADING = (
     "frechet_distance",
     "mmd",
@@ -25,6 +25,7 @@ _LEADING = (
     "coverage",
     "training_seconds",
 )
+_ABOVE_FLOORS = ("distance", "likelihood", "known truth")  # themes in which floors are beaten
 MOST_COLUMNS = 5
 _FRAME = ("oracle", "mode-dropper", "memoriser", "noise")  # from the ceiling down
 
@@ -45,6 +46,7 @@ class Row:
     cells: Mapping[Column, Entry]
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    is_floor: bool = False
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -63,8 +65,8 @@ class Row:
 
     @property
     def role(self) -> str:
-        """What a control is there for: "ceiling", "floor" or "trap"."""
-        return ROLES.get(self.model, "") if self.is_control else ""
+        """What a row is there for: "ceiling", "trap" or "floor"; empty for those that compete."""
+        return "floor" if self.is_floor else ROLES.get(self.model, "") if self.is_control else ""
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,7 @@ def board(task: str, records: Iterable[Record], primary: str = "") -> Board:
     found = columns_of(records)
     rows = [_row(cells, found) for cells in by_model.values()]
     warnings = {c: text for c in found if (text := _warning(c, rows))}
+    rows = _judged(rows, [c for c in found if not c.is_cost])
     rows = _crowned(rows, [c for c in found if c not in warnings and not c.is_cost])
     left_out, notes = _left_out(records, found), _footnotes(rows, found)
     curves = points(records)
@@ -272,6 +275,7 @@ def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
         admitted=any(record.status != "not admitted" for record in records),
         cells={column: measured(column, records) for column in found},
         flags=tuple(dict.fromkeys(flag for record in records for flag in record.flags)),
+        is_floor=first.is_floor,
         notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
     )
 
@@ -302,10 +306,61 @@ def _warning(column: Column, rows: Sequence[Row]) -> str:
     )
 
 
+def _judged(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
+    """Says in each cell what keeps its number from being called best."""
+    judged = []
+    for row in rows:
+        cells = dict(row.cells)
+        for column in columns:
+            why = "" if row.is_control else _unfit(row, column, rows)
+            if why:
+                remark = "; ".join(filter(None, (cells[column].remark, why)))
+                cells[column] = replace(cells[column], remark=remark, unfit=True)
+        judged.append(replace(row, cells=cells))
+    return judged
+
+
+def _unfit(row: Row, column: Column, rows: Sequence[Row]) -> str:
+    """The reason why a number may not be best, whatever the others are."""
+    cell = row.cells[column]
+    controls = {other.model: other.cells[column] for other in rows if other.is_control}
+    if "oracle" in controls and too_good(cell, controls["oracle"], column.direction):
+        return "better than the oracle by more than three standard errors, as collapse is"
+    noise = controls.get("noise")
+    if noise is not None and cell.value is not None and noise.value is not None:
+        if (cell.stderr or 0.0) > abs(cell.value - noise.value):
+            return "its error bar is wider than its distance to noise"
+    if column.theme in _ABOVE_FLOORS and not row.is_floor:
+        ahead = [
+            n for n, floor in _floors(column, rows) if worse_than(cell, floor, column.direction)
+        ]
+        return f"below the floor: {', '.join(dict.fromkeys(ahead))}" if ahead else ""
+    return ""
+
+
+def _floors(column: Column, rows: Sequence[Row]) -> list[tuple[str, Entry]]:
+    """The floors' cells of a column; of a likelihood, their exact ones beside other estimators."""
+    found = []
+    for row in (row for row in rows if row.is_floor):
+        same = [
+            cell
+            for other, cell in row.cells.items()
+            if other == column
+            or (other.estimator and other.metric == column.metric and other.unit == column.unit)
+        ]
+        found += [(row.model, cell) for cell in same if cell.value is not None]
+    return found
+
+
 def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
     best = {
         column: winners(
-            {row.model: row.cells[column] for row in rows if row.may_be_best}, column.direction
+            {
+                row.model: row.cells[column]
+                for row in rows
+                if row.may_be_best and not row.cells[column].unfit
+            },
+            column.direction,
         )
         for column in ranked
     }

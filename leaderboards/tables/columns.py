@@ -27,7 +27,7 @@ _THEMES = {
     "distance": {
         "frechet_distance": "Fréchet distance",
         "frechet_distance_infinity": "Fréchet distance, n → ∞",
-        "kernel_distance": "Kernel distance (KID)",
+        "kernel_distance": "Kernel distance",
         "mmd": "MMD²",
         "energy_distance": "Energy distance",
         "sliced_wasserstein": "Sliced Wasserstein",

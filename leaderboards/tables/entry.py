@@ -7,6 +7,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...benchmark.contract.record import Record, Score
 from .columns import Column
 from .ranking import Measured
@@ -17,6 +20,7 @@ _SHORT = {
     "timed out": "timeout",
     "out of memory": "memory",
 }
+_OF_ROWS = ("nll", "bits_per_dim", "kl_to_truth")  # means of log p over test rows
 _MARKS = ("", "=", "<=", "~")  # the weaker claim stands further right
 
 
@@ -29,12 +33,14 @@ class Entry(Measured):
         status: Status of the runs behind an empty cell.
         remark: Why the cell is empty, or what a reader must know of its number.
         best: Whether the number is the column's best or ties with it.
+        unfit: Whether it may not be called best, for the reason in `remark`.
     """
 
     n: int | None = None
     status: str = "ok"
     remark: str = ""
     best: bool = False
+    unfit: bool = False
 
     @property
     def short(self) -> str:
@@ -74,10 +80,25 @@ def measured(column: Column, records: Sequence[Record]) -> Entry:
         stderr=stderr,
         mark=max((s.mark for s in scores), key=lambda m: _MARKS.index(m) if m in _MARKS else 9),
         drawn=drawn,
+        rows=_rows(column, records),
         n=min((s.n for s in scores if s.n is not None), default=None),
         seeds=len(scores),
         remark="; ".join(notes),
     )
+
+
+def _rows(column: Column, records: Sequence[Record]) -> NDArray[np.float32] | None:
+    """What the models of all seeds say of the same test rows, on average; None if they do not."""
+    if column.metric not in _OF_ROWS:
+        return None
+    found = []
+    for record in records:
+        for score in record.scores:
+            if column.holds(score) and score.probe in record.log_prob:
+                found.append((record.rows, record.row_log_probs(score.probe)))
+    if len(found) < len(records) or len({(key, len(rows)) for key, rows in found}) != 1:
+        return None
+    return np.mean([rows for _, rows in found], axis=0)
 
 
 def is_number(score: Score) -> bool:

@@ -1,17 +1,21 @@
 """Which numbers of a column are best, which tie with them, and whether the column means anything.
 
 The difference of two numbers is measured against its standard error by Student's t (Welch): what
-seeds draw anew is known from their spread, with one degree of freedom less than seeds. What they
-share (test rows, reference) does not average out over them and is known from many rows.
+seeds draw anew is known from their spread, with one degree of freedom less than seeds; the draws
+of two models are independent, whatever their seeds. What seeds share (test rows, reference) does
+not average out over them and is known from many rows. Where both models say what they think of
+each test row, that part is of the paired difference, which is the smaller the more alike they are.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 FEWEST_SEEDS = 3  # with fewer a number is shown and never ranked
@@ -28,6 +32,7 @@ class Measured:
         mark: "=", "<=" or "~" before a likelihood's number, else "".
         seeds: Seeds that the number is a mean over.
         drawn: The part of `stderr` that seeds draw anew; None with one seed, which cannot tell.
+        rows: What it says of each test row, the mean over seeds; None where it is no mean of such.
     """
 
     value: float | None
@@ -35,11 +40,28 @@ class Measured:
     mark: str = ""
     seeds: int = 1
     drawn: float | None = None
+    rows: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def shared(self) -> float:
+        """The part of `stderr` that seeds share; all of it with one seed."""
+        return math.sqrt(max((self.stderr or 0.0) ** 2 - (self.drawn or 0.0) ** 2, 0.0))
 
 
 def gap_error(a: Measured, b: Measured) -> float:
     """Returns the standard error of a difference of two numbers; an unknown error counts as 0."""
-    return math.hypot(a.stderr or 0.0, b.stderr or 0.0)
+    drawn = math.hypot(a.drawn or 0.0, b.drawn or 0.0)
+    return math.hypot(drawn, paired(a, b) * math.hypot(a.shared, b.shared))
+
+
+def paired(a: Measured, b: Measured) -> float:
+    """Returns the error of a difference row by row over that of unpaired rows: 0 to sqrt(2)."""
+    if a.rows is None or b.rows is None or len(a.rows) != len(b.rows):
+        return 1.0
+    with np.errstate(invalid="ignore"):
+        apart = math.hypot(float(a.rows.std()), float(b.rows.std()))
+        ratio = float((a.rows - b.rows).std()) / apart if apart > 0 else math.nan
+    return ratio if math.isfinite(ratio) else 1.0
 
 
 def reach(a: Measured, b: Measured) -> float:
@@ -83,6 +105,22 @@ def winners(cells: Mapping[str, Measured], direction: str) -> set[str]:
         for name, cell in ranked.items()
         if abs(_number(cell) - _number(best)) <= reach(cell, best) * gap_error(cell, best)
     }
+
+
+def worse_than(cell: Measured, other: Measured, direction: str) -> bool:
+    """Whether a number is worse than another by more than chance."""
+    if cell.value is None or other.value is None or direction not in ("lower", "higher"):
+        return False
+    gap = (cell.value - other.value) * (1 if direction == "lower" else -1)
+    return gap > reach(cell, other) * gap_error(cell, other)
+
+
+def too_good(cell: Measured, oracle: Measured, direction: str) -> bool:
+    """Whether a number is better than the oracle's by more than three standard errors."""
+    if cell.value is None or oracle.value is None or direction not in ("lower", "higher"):
+        return False
+    gap = (oracle.value - cell.value) * (1 if direction == "lower" else -1)
+    return gap > 3 * gap_error(cell, oracle)
 
 
 def separates(better: Measured, worse: Measured, direction: Literal["lower", "higher"]) -> bool:

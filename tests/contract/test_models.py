@@ -52,7 +52,7 @@ DOMAINS = {
     "binary": Domain((5,), levels=2),
     "image": Domain((1, 4, 4), levels=17),
     "pixels": Domain((3, 4, 4), levels=256),
-    "tokens": Domain((6,), levels=5, ordered=False),
+    "tokens": Domain((6,), levels=5, ordered=False, layout="sequence"),
 }
 CASES = [
     pytest.param(name, domain, id=f"{name}-{word}")

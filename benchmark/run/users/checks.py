@@ -14,6 +14,7 @@ from ...contract.task import Domain
 
 # Beyond this a log-probability is no density that float32 data could have.
 LARGEST_LOG_PROB = 1e15
+FAR = 1e6  # samples so many times farther out than the data are a model that diverged
 
 
 def checked_samples(x: Any, n: int | None, domain: Domain, what: str = "samples") -> Tensor:
@@ -45,6 +46,20 @@ def checked_samples(x: Any, n: int | None, domain: Domain, what: str = "samples"
         if bad:
             raise Diverged(f"{bad} of {len(found)} {what} are NaN or infinite")
     return _real(found, what) if domain.levels is None else _levels(found, domain.levels, what)
+
+
+def check_range(samples: Tensor, train: Tensor) -> None:
+    """Refuses samples most of which lie farther out than any data by a factor of a million.
+
+    Raises:
+        Diverged: They do.
+    """
+    x, rows = samples.flatten(1).double(), train.flatten(1).double()
+    centre = rows.median(dim=0).values
+    farthest = float((rows - centre).abs().max()) or 1.0
+    times = float((x - centre).abs().amax(dim=1).median()) / farthest
+    if times > FAR:
+        raise Diverged(f"half of the samples lie {times:.0e} times farther out than the data")
 
 
 def _real(x: Tensor, what: str) -> Tensor:

@@ -86,7 +86,7 @@ def binary(name: str) -> Outline:
     task = Task(
         name=name,
         version=1,
-        domain=Domain((dim,), levels=2, ordered=False),
+        domain=Domain((dim,), levels=2, ordered=False, layout="bits"),
         kind="binary",
         primary="mmd",
         refuses={**DISCRETE, **too_few(sizes["test"], dim)},

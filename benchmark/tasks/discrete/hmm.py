@@ -76,7 +76,7 @@ def entropy(chain: HiddenMarkov, domain: Domain) -> float:
 def hmm(states: int, symbols: int, length: int) -> Outline:
     """Returns `hmm-T`: with exact entropy where there are at most 2^16 sequences."""
     chain = HiddenMarkov(states, symbols, length)
-    domain = Domain((length,), levels=symbols, ordered=False)
+    domain = Domain((length,), levels=symbols, ordered=False, layout="sequence")
     few = domain.is_enumerable
     pitfalls = "Symbols lie on a circle: 0 and the last one are neighbours."
     card = Card(

@@ -48,7 +48,7 @@ def _task(name: str, levels: int, card: Card) -> Task:
     return Task(
         name=name,
         version=1,
-        domain=Domain((LENGTH,), levels=levels, ordered=False),
+        domain=Domain((LENGTH,), levels=levels, ordered=False, layout="sequence"),
         kind="sequence",
         feature_map="one-hot",
         primary="mmd",

@@ -121,7 +121,7 @@ def hypergrid(dim: int = 2, height: int = 8, r0: float = 0.1, name: str | None =
     task = Task(
         name=name or "hypergrid-" + "x".join([str(height)] * dim),
         version=1,
-        domain=Domain((dim,), levels=height, ordered=True),
+        domain=Domain((dim,), levels=height, layout="grid"),
         kind="grid",
         draw=law.draw,
         log_density=law.log_density,

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import base64
 import math
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from dgmbench.benchmark.contract.record import Record, Score
 from dgmbench.leaderboards.exports.latex import leaderboard_tex
@@ -186,3 +188,66 @@ def test_tasks_stand_in_the_order_of_their_numbers():
     names = ["mixture-256", "8-gaussians", "mixture-16", "banana", "mixture-16x2"]
     found = boards(record("vae").model_copy(update={"task": name}) for name in names)
     assert list(found) == ["8-gaussians", "banana", "mixture-16", "mixture-16x2", "mixture-256"]
+
+
+def log_probs(rows):
+    return {"likelihood": base64.b64encode(np.asarray(rows, "<f4").tobytes()).decode()}
+
+
+def nll(rows, mark="=", **rest):
+    rows = np.asarray(rows)
+    error = float(rows.std() / math.sqrt(len(rows)))
+    return Score(
+        metric="nll", value=-float(rows.mean()), stderr=error, shared=error, mark=mark,
+        direction="lower", probe="likelihood", **rest,
+    )  # fmt: skip
+
+
+def test_likelihoods_are_compared_row_by_row():
+    """Two models that differ by 0.01 nats on every row of a wide spread are told apart."""
+    rows = np.random.default_rng(0).normal(0, 5, 400)
+
+    def ranked(b):
+        records = [
+            *over_seeds("a", nll(rows), log_prob=log_probs(rows), rows="r"),
+            *over_seeds("b", nll(b), log_prob=log_probs(b), rows="r"),
+        ]
+        return {name for name, cell in only_cells(board("t", records)).items() if cell.best}
+
+    assert ranked(rows + 0.01) == {"b"}
+    assert ranked(np.random.default_rng(1).permutation(rows) - 0.01) == {"a", "b"}
+
+
+def test_nobody_behind_a_floor_is_best_whatever_its_estimator():
+    floor = nll([1.0, 1.1, 0.9], estimator="exact", protocol="exact")
+    behind = nll([0.5, 0.6, 0.4], "<=", estimator="bound", protocol="bound")
+    ahead = nll([1.5, 1.6, 1.4], "<=", estimator="bound", protocol="bound")
+    records = [
+        *over_seeds("plain", floor, family="classical", is_floor=True),
+        *over_seeds("behind", behind),
+    ]
+    found = {row.model: row for row in board("t", records).rows}
+    assert found["plain"].role == "floor"
+    cells = {name: [c for c in row.cells.values() if c.value] for name, row in found.items()}
+    assert [cell.best for cell in cells["plain"]] == [True]
+    assert [cell.best for cell in cells["behind"]] == [False]
+    assert cells["behind"][0].remark == "below the floor: plain"
+    records = [*records[:3], *over_seeds("ahead", ahead)]
+    (cell,) = [c for c in board("t", records).rows[1].cells.values() if c.value]
+    assert cell.best
+
+
+def test_better_than_the_oracle_is_a_sign_of_collapse():
+    oracle = record("oracle", mmd(1.0, 0.1), family="control")
+    noise = record("noise", mmd(9.0, 0.1), family="control", is_floor=True)
+    found = board("t", [oracle, noise, *over_seeds("a", mmd(0.1)), *over_seeds("b", mmd(0.95))])
+    cells = only_cells(found)
+    assert (cells["a"].best, cells["b"].best) == (False, True)
+    assert "as collapse is" in cells["a"].remark
+
+
+def test_an_error_bar_wider_than_the_distance_to_noise_is_never_best():
+    noise = record("noise", mmd(2.0, 0.1), family="control", is_floor=True)
+    found = board("t", [noise, *over_seeds("a", mmd(1.0, 1.5, shared=1.5))])
+    assert not only_cells(found)["a"].best
+    assert "wider than its distance to noise" in only_cells(found)["a"].remark

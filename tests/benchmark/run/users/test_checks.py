@@ -5,7 +5,12 @@ import pytest
 import torch
 from dgmbench.benchmark.contract.model import Diverged
 from dgmbench.benchmark.contract.task import Domain
-from dgmbench.benchmark.run.users.checks import checked_log_prob, checked_samples, smallest
+from dgmbench.benchmark.run.users.checks import (
+    check_range,
+    checked_log_prob,
+    checked_samples,
+    smallest,
+)
 
 PLANE, DIGITS = Domain((2,)), Domain((1, 2, 2), levels=17)
 
@@ -130,3 +135,11 @@ def test_log_probabilities_are_float64_and_may_be_infinite_at_places():
 def test_log_probabilities_that_cannot_be_are_told(values, said):
     with pytest.raises(ValueError, match=said):
         checked_log_prob(values, 2)
+
+
+def test_samples_a_million_times_farther_out_than_the_data_are_diverged():
+    train = torch.tensor([[-1.0, 0.0], [0.0, 2.0], [1.0, 0.0]])
+    check_range(torch.tensor([[9e9, 0.0], [1.0, 1.0], [0.0, 5.0]]), train)  # one stray point
+    check_range(torch.full((5, 2), 1e6), train)
+    with pytest.raises(Diverged, match="half of the samples lie 5e\\+06 times farther out"):
+        check_range(torch.full((5, 2), 1e7), train)
