@@ -20,12 +20,12 @@ lint: $(READY)  ## style and types
 
 # The extra `peers` goes to a folder of its own, without what it depends on: torchmetrics imports
 # torch-fidelity wherever it sees it, and that needs a torchvision that many machines lack.
-PEERS := geomloss prdc pytorch-fid torch-fidelity vendi-score
+PEERS := geomloss prdc pytorch-fid torch-fidelity torchcfm vendi-score zuko
 .venv/peers/ready: $(READY)
 	$(BIN)/python -m pip install -q --no-deps --upgrade --target .venv/peers -c constraints.txt $(PEERS)
 	touch $@
 
-speed: .venv/peers/ready  ## time the metrics against their peers
+speed: .venv/peers/ready  ## time metrics and training steps against their peers
 	env -u OMP_NUM_THREADS $(BIN)/python run_all.py speed
 
 peers: .venv/peers/ready  ## the tests that compare with other libraries

@@ -9,6 +9,7 @@ from typing import Any
 
 from .adversarial.gan import GAN
 from .autoregressive.made import MADE
+from .autoregressive.transformer import Transformer
 from .classical.chow_liu import ChowLiu
 from .classical.gaussian import Gaussian
 from .classical.gmm import GMM
@@ -32,6 +33,7 @@ MODELS: dict[str, type[Any]] = {
     "gan": GAN,
     "nsf": NSF,
     "made": MADE,
+    "transformer": Transformer,
     "ddpm": DDPM,
     "flow-matching": FlowMatching,
     "ebm": EBM,

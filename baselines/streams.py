@@ -58,31 +58,50 @@ class Rows:
         self.order, self.place = state["order"].cpu(), int(state["place"])
 
 
-class Joined:
-    """A stream whose batches are joined by something drawn for each.
+class Replay:
+    """A stream whose rows are joined by points of chains that go on from batch to batch.
 
     Args:
         rows: A stream of tensors.
-        draw: Draws what joins a batch of n rows.
+        start: Draws where n chains start.
+        move: Moves chains on.
+        size: Chains that are kept, of which as many as there are rows move on for a batch.
+        restart: Share of the chains of a batch that start anew.
     """
 
-    def __init__(self, rows: Iterator[Any], draw: Callable[[int], Tensor]) -> None:
-        self.rows, self.draw = rows, draw
+    def __init__(
+        self,
+        rows: Iterator[Any],
+        start: Callable[[int], Tensor],
+        move: Callable[[Tensor], Tensor],
+        size: int,
+        restart: float,
+    ) -> None:
+        self.rows, self.start, self.move, self.restart = rows, start, move, restart
+        self.kept = start(size)
 
     def __iter__(self) -> Iterator[tuple[Any, Tensor]]:
         return self
 
     def __next__(self) -> tuple[Any, Tensor]:
         rows = next(self.rows)
-        return rows, self.draw(len(rows))
+        device = self.kept.device
+        chosen = torch.randperm(len(self.kept), device=device)[: len(rows)]
+        points = self.kept[chosen]
+        fresh = torch.rand(len(chosen), device=device) < self.restart
+        fresh = fresh.view(-1, *[1] * (points.dim() - 1))
+        points = self.move(torch.where(fresh, self.start(len(chosen)), points))
+        self.kept[chosen] = points
+        return rows, points
 
     def state(self) -> dict[str, Tensor]:
-        """Returns where the stream of rows stands."""
-        return self.rows.state()  # type: ignore[attr-defined]
+        """Returns where the stream of rows stands, and the chains."""
+        return {**self.rows.state(), "kept": self.kept}  # type: ignore[attr-defined]
 
     def go_on(self, state: dict[str, Tensor]) -> None:
         """Goes on from there."""
         self.rows.go_on(state)  # type: ignore[attr-defined]
+        self.kept = state["kept"].to(self.kept)
 
 
 def count(batch: Any) -> int:

@@ -34,8 +34,9 @@ class NeuralModel(nn.Module, Drawn):
     Attributes:
         network: Name of the submodule that `sample` evaluates; the harness counts its rows as the
             number of function evaluations (NFE).
-        half_life: Steps of the half-life of the average of the parameters that `sample` and
-            `log_prob` use in the end; 0 uses the last ones. Losses may read it as `average`.
+        half_life: Half-life of the average of the parameters that `sample` and `log_prob` use in
+            the end, as a share of the steps; 0 uses the last ones. Losses may read it as
+            `average`.
         selects_on_val: Whether the parameters of the best validation loss are kept; only where the
             loss on held-out rows says how good the model is.
         resumes: Whether `fit` takes a checkpoint to go on from.
@@ -128,7 +129,7 @@ class _Run:
         model.prepare(task)
         model.curve, model.examples, model.training_flops = [], 0, 0
         self.stream = model.batches(task, budget.batch_size)
-        model.average = Average(model, model.half_life)
+        model.average = Average(model, model.half_life * budget.steps)
         val = task.val if model.selects_on_val else None
         self.best = Best(model, model.loss, val)
         self.phases = model.phases()

@@ -19,16 +19,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
-from ..chunks import in_chunks
-from ..nets.embedding import Embedding
 from ..nets.masked import MaskedMLP
-from ..observation import observation
-from ..training import NeuralModel
+from .base import Autoregressive
 
 
-class MADE(NeuralModel):
+class MADE(Autoregressive):
     """Autoregressive model in the natural order of the coordinates.
 
     Args:
@@ -36,13 +32,10 @@ class MADE(NeuralModel):
         hidden: Widths of the hidden layers.
         components: Components of a conditional on real values and more than 32 ordered levels.
         lr: Learning rate.
+        decay: Weight decay (AdamW).
     """
 
-    family = "autoregressive"
     paper = "arXiv:1502.03509"
-    likelihood = Likelihood.EXACT
-    network = "net"
-    selects_on_val = True
 
     def __init__(
         self,
@@ -50,24 +43,14 @@ class MADE(NeuralModel):
         hidden: Sequence[int] = (256, 256),
         components: int = 8,
         lr: float = 2e-3,
+        decay: float = 0.0,
     ) -> None:
-        super().__init__(domain, lr)
-        self.embedding = Embedding(self.scaling)
-        self.observation = observation(self.scaling, components)
+        super().__init__(domain, components, lr, decay)
         features, width = self.embedding.features, self.observation.width
         self.net = MaskedMLP(domain.dim, features, width, hidden)
 
-    def log_conditionals(self, x: Tensor) -> Tensor:
-        """Returns log p(x_d | x_{<d}) in nats, shape `(B, D)`, for points `(B, *shape)`."""
-        return self.observation.log_prob(self.net(self.embedding(x)), x.flatten(1))
-
-    def loss(self, batch: Tensor) -> Tensor:
-        """Returns the negative log-likelihood in nats, averaged over the batch `(B, *shape)`."""
-        return -self.log_conditionals(batch).sum(1).mean()
-
-    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
-        each = self.domain.dim * self.observation.width
-        return in_chunks(lambda part: self.log_conditionals(part).sum(1), x, each)
+    def theta(self, x: Tensor) -> Tensor:
+        return self.net(self.embedding(x))
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws one coordinate after the other; D passes of `net`."""

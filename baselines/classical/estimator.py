@@ -15,9 +15,6 @@ from ..drawn import Drawn
 from ..scaling import Scaling
 from .resizable import Resizable
 
-# Rows whose log-density is computed at once.
-ROWS = 1024
-
 
 class Estimator(Resizable, Drawn):
     """A density on scaled coordinates, fitted without a loss.
@@ -49,6 +46,10 @@ class Estimator(Resizable, Drawn):
         real = domain.levels is None
         self.likelihood = Likelihood.EXACT if real else Likelihood.LOWER_BOUND
 
+    @classmethod
+    def supports(cls, domain: Domain) -> str | None:
+        return "a density needs numbers, and names are none" if domain.is_nominal else None
+
     @property
     def device(self) -> torch.device:
         """Where the buffers are."""
@@ -61,6 +62,10 @@ class Estimator(Resizable, Drawn):
     @abstractmethod
     def density(self, y: Tensor) -> Tensor:
         """Returns log p(y) in nats of scaled points, float64 `(B, D)` to `(B,)`."""
+
+    def numbers(self) -> int:
+        """Returns how many numbers a row takes in the largest tensor of `density`."""
+        return 16_384
 
     @abstractmethod
     def generate(self, n: int) -> Tensor:
@@ -91,7 +96,7 @@ class Estimator(Resizable, Drawn):
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x) in nats, or its bound on integers, shape `(B,)`."""
-        log_p = in_chunks(self.density, self.encode(x), 1, ROWS)
+        log_p = in_chunks(self.density, self.encode(x), self.numbers())
         return (log_p + self.scaling.log_abs_det).float()
 
     def estimator(self, draws: int | None = None) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..nets.mlp import MLP
+from ..nets.mlp import ResidualMLP
+from ..nets.waves import Waves, frequencies
 from .splines import numbers, spline
 
 
@@ -97,18 +98,23 @@ class SplineCoupling(nn.Module):
 
     Args:
         dim: Coordinates D.
-        hidden: Widths of the hidden layers of the net.
+        width: Width of the net.
+        blocks: Residual blocks of the net.
         bins: Bins K of a spline.
         bound: The splines live on [-bound, bound].
     """
 
-    def __init__(self, dim: int, hidden: Sequence[int], bins: int, bound: float) -> None:
+    def __init__(self, dim: int, width: int, blocks: int, bins: int, bound: float) -> None:
         super().__init__()
         self.kept = (dim + 1) // 2
         self.bins, self.bound = bins, bound
         self.free = nn.Parameter(torch.zeros(self.kept, numbers(bins)))
         moved = dim - self.kept
-        self.net = MLP(self.kept, moved * numbers(bins), hidden, nn.ReLU) if moved else None
+        self.net: nn.Module | None = None
+        if moved:
+            waves = Waves(self.kept, frequencies(dim))
+            net = ResidualMLP(waves.width, moved * numbers(bins), width, blocks)
+            self.net = nn.Sequential(waves, net)
 
     def forward(self, x: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
         free = self.free.expand(len(x), -1, -1)

@@ -8,6 +8,7 @@ An invertible net f from data to noise z ~ N(0, I) has the density (eq. 2)
 
 and is a chain of coupling layers, whose map of one coordinate is a rational-quadratic spline with
 linear tails (`flows/splines.py`), and of LU-decomposed linear layers between them (section 3.2).
+On images they are convolutions at several scales (section 5.3, `flows/images.py`).
 
 Integers are dequantised, and the bound is tightened by K draws (`dequantise`).
 """
@@ -15,7 +16,6 @@ Integers are dequantised, and the bound is tightened by K draws (`dequantise`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
 
 from torch import Tensor, nn
@@ -24,20 +24,20 @@ from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
 from ..chunks import in_chunks
 from ..dequantise import bound, said
+from ..nets.roles import has_images
 from ..training import NeuralModel
 from .coupling import Affine, Chain, LULinear, SplineCoupling
+from .images import MultiScale
 
 
 class NSF(NeuralModel):
     """Coupling flow with rational-quadratic splines.
 
-    Unordered levels are dequantised like ordered ones: the bound holds, though neighbours that are
-    none make it loose.
-
     Args:
         domain: What one point is.
-        transforms: Coupling layers.
-        hidden: Widths of the hidden layers of their nets.
+        transforms: Coupling layers; on images those of each scale.
+        width: Width of the residual nets of the couplings; on images their channels.
+        blocks: Blocks of those nets.
         bins: Bins of a spline.
         bound: The splines live on [-bound, bound] of standardised coordinates.
         particles: Draws K of u in `log_prob` on integer domains.
@@ -54,7 +54,8 @@ class NSF(NeuralModel):
         self,
         domain: Domain,
         transforms: int = 4,
-        hidden: Sequence[int] = (64, 64),
+        width: int = 64,
+        blocks: int = 2,
         bins: int = 8,
         bound: float = 4.0,
         particles: int = 16,
@@ -66,9 +67,16 @@ class NSF(NeuralModel):
         D = domain.dim
         self.entry = Affine(D)
         layers: list[nn.Module] = [self.entry]
-        for _ in range(transforms):
-            layers += [LULinear(D), SplineCoupling(D, hidden, bins, bound)]
+        if has_images(domain) and all(side % 2 == 0 for side in domain.shape[1:]):
+            layers.append(MultiScale(domain.shape, transforms, width, blocks, bins, bound))
+        else:
+            for _ in range(transforms):
+                layers += [LULinear(D), SplineCoupling(D, width, blocks, bins, bound)]
         self.flow = Chain(layers)
+
+    @classmethod
+    def supports(cls, domain: Domain) -> str | None:
+        return "a density needs numbers, and names are none" if domain.is_nominal else None
 
     def prepare(self, task: TrainingTask) -> None:
         super().prepare(task)

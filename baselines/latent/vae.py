@@ -27,20 +27,24 @@ from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..chunks import in_chunks
 from ..nets.embedding import Embedding
-from ..nets.mlp import MLP
+from ..nets.roles import decoder, encoder
 from ..observation import observation
 from ..training import NeuralModel
 
 
 class VAE(NeuralModel):
-    """Variational auto-encoder with multilayer perceptrons.
+    """Variational auto-encoder; the weight of the divergence rises from 0 early in training.
 
     Args:
         domain: What one point is.
         latent: Dimension L of z.
-        hidden: Widths of the hidden layers of the encoder; the decoder has them in reverse.
+        hidden: Widths of the hidden layers of the encoder on vectors; the decoder has them in
+            reverse.
+        channels: Channels of both on images.
         components: Components of the mixture in p(x | z) on more than 32 ordered levels.
         particles: Draws K of z in `log_prob`; K = 1 is the ELBO itself.
+        warm_up: Share of the steps in which the divergence gains its weight (Sonderby et al.
+            2016, arXiv:1602.02282, section 2.3): without it latents collapse early on.
         lr: Learning rate.
     """
 
@@ -56,17 +60,20 @@ class VAE(NeuralModel):
         domain: Domain,
         latent: int = 16,
         hidden: Sequence[int] = (256, 256),
+        channels: int = 16,
         components: int = 5,
         particles: int = 64,
+        warm_up: float = 0.2,
         lr: float = 2e-3,
     ) -> None:
         super().__init__(domain, lr)
-        self.latent, self.particles = latent, particles
+        self.latent, self.particles, self.warm_up = latent, particles, warm_up
         self.embedding = Embedding(self.scaling)
         # On real values one Gaussian of shared scale: see `Gaussian`.
         self.observation = observation(self.scaling, 1 if domain.levels is None else components)
-        self.encoder = MLP(domain.dim * self.embedding.features, 2 * latent, hidden)
-        self.decoder = MLP(latent, domain.dim * self.observation.width, hidden[::-1])
+        features, numbers = self.embedding.features, self.observation.width
+        self.encoder = encoder(domain, features, 2 * latent, hidden, channels)
+        self.decoder = decoder(latent, domain, numbers, hidden[::-1], channels)
 
     def prior(self) -> Distribution:
         """Returns p(z), event shape `(L,)`."""
@@ -75,7 +82,7 @@ class VAE(NeuralModel):
 
     def posterior(self, x: Tensor) -> Distribution:
         """Returns q(z | x) for x `(B, *shape)`, batch shape `(B,)`, event shape `(L,)`."""
-        mean, log_std = self.encoder(self.embedding(x).flatten(1)).chunk(2, dim=-1)
+        mean, log_std = self.encoder(self.embedding(x)).chunk(2, dim=-1)
         normal = Normal(mean, log_std.exp(), validate_args=False)
         return Independent(normal, 1, validate_args=False)
 
@@ -91,8 +98,10 @@ class VAE(NeuralModel):
         """Returns the negative ELBO in nats, averaged over the batch `(B, *shape)`."""
         q = self.posterior(batch)
         z = q.rsample()
-        elbo = self.log_conditional(batch, z) - kl_divergence(q, self.prior())
-        return -elbo.mean()
+        divergence = kl_divergence(q, self.prior())
+        if self.training and self.progress < self.warm_up:
+            divergence = divergence * (self.progress / self.warm_up)
+        return (divergence - self.log_conditional(batch, z)).mean()
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         z = self.prior().sample((n,))

@@ -4,11 +4,14 @@ Li, Swersky & Zemel, Generative Moment Matching Networks, ICML 2015, arXiv:1502.
 Dziugaite, Roy & Ghahramani, UAI 2015, arXiv:1505.03906.
 
 A generator G(z) is trained on the maximum mean discrepancy of a batch of data x_1..x_B and of
-draws y_1..y_B (Li et al.; without the terms i = j it is unbiased),
+draws y_1..y_B (eq. 3),
 
-    MMD^2 = mean_{i != j} k(x_i, x_j) + mean_{i != j} k(y_i, y_j) - 2 mean_{i, j} k(x_i, y_j),
+    MMD^2 = mean_{i, j} k(x_i, x_j) + mean_{i, j} k(y_i, y_j) - 2 mean_{i, j} k(x_i, y_j),
 
-with Gaussian kernels over a bank of widths h, k(x, y) = sum_h exp(-||x - y||^2 / (2 h^2)).
+with Gaussian kernels over a bank of widths h, k(x, y) = sum_h exp(-||x - y||^2 / (2 h^2)). The
+loss is its square root (eq. 8), whose gradient does not vanish as the two get close; batches are
+large, for the estimate is biased by their size (section 5). On images G makes the codes of an
+auto-encoder that is trained first, and the loss is taken between codes (GMMN+AE, section 4).
 """
 
 from __future__ import annotations
@@ -17,15 +20,21 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
 from ..nets.mlp import MLP
+from ..nets.roles import decoder, encoder, has_images
+from ..players import Phase, Player
 from ..training import NeuralModel
+
+AUTOENCODER_SHARE = 0.3  # of the steps
+JUDGED = 1024  # rows whose median distance sets the widths
 
 
 def mmd2(x: Tensor, y: Tensor, widths: Tensor) -> Tensor:
-    """Returns the unbiased estimate of MMD^2, summed over the widths.
+    """Returns the estimate of MMD^2 of eq. 3, summed over the widths; it is never negative.
 
     Args:
         x: Points, shape `(N, D)`.
@@ -35,10 +44,8 @@ def mmd2(x: Tensor, y: Tensor, widths: Tensor) -> Tensor:
     Returns:
         A scalar. Time and memory O((N + M)^2 H).
     """
-    n, m = len(x), len(y)
-    within_x = (_kernel(x, x, widths).sum() - n * len(widths)) / (n * (n - 1))
-    within_y = (_kernel(y, y, widths).sum() - m * len(widths)) / (m * (m - 1))
-    return within_x + within_y - 2 * _kernel(x, y, widths).sum() / (n * m)
+    within = _kernel(x, x, widths).mean() + _kernel(y, y, widths).mean()
+    return (within - 2 * _kernel(x, y, widths).mean()).clamp_min(0)
 
 
 def _kernel(x: Tensor, y: Tensor, widths: Tensor) -> Tensor:
@@ -53,12 +60,14 @@ def _kernel(x: Tensor, y: Tensor, widths: Tensor) -> Tensor:
 
 
 class GMMN(NeuralModel):
-    """A multilayer perceptron trained on MMD^2; integers are dequantised.
+    """A generator trained on the square root of MMD^2; integers are dequantised.
 
     Args:
         domain: What one point is.
         latent: Dimension L of z ~ U[-1, 1]^L.
         hidden: Widths of the hidden layers of the generator.
+        codes: Dimension of the codes of an image.
+        channels: Channels of the auto-encoder of images.
         bandwidths: Widths h of the kernels, in units of the median distance within train.
         lr: Learning rate.
     """
@@ -75,34 +84,78 @@ class GMMN(NeuralModel):
         domain: Domain,
         latent: int = 16,
         hidden: Sequence[int] = (128, 128),
+        codes: int = 16,
+        channels: int = 16,
         bandwidths: Sequence[float] = (0.0625, 0.125, 0.25, 0.5, 1.0),
         lr: float = 5e-3,
     ) -> None:
         super().__init__(domain, lr)
         self.latent, self.bandwidths = latent, tuple(bandwidths)
-        self.generator = MLP(latent, domain.dim, hidden, nn.ReLU)
+        self.coded = has_images(domain)
+        self.generator = MLP(latent, codes if self.coded else domain.dim, hidden, nn.ReLU)
+        if self.coded:
+            self.encoder = encoder(domain, 1, codes, hidden, channels)
+            self.decoder = decoder(codes, domain, 1, hidden, channels)
         self.register_buffer("widths", torch.tensor(bandwidths))
+        self.rows: Tensor | None = None
 
     @classmethod
     def supports(cls, domain: Domain) -> str | None:
-        if not domain.ordered and (domain.levels or 0) > 2:
+        if domain.is_nominal:
             return "its kernels need distances, and unordered tokens have none"
         return None
 
     def prepare(self, task: TrainingTask) -> None:
+        """Keeps the rows that set the widths of the kernels."""
         super().prepare(task)
-        if task.train is not None:
-            rows = self.scaling.encode(task.train[:1024].to(self.device)).flatten(1)
-            median = torch.pdist(rows).median().clamp_min(1e-3)
+        self.rows = None if task.train is None else task.train[:JUDGED]
+        self.set_widths()
+
+    @torch.no_grad()
+    def set_widths(self) -> None:
+        """Sets the widths by the median distance between rows of train, or between their codes."""
+        if self.rows is not None:
+            points = self.code(self.scaling.encode(self.rows.to(self.device)).flatten(1))
+            median = torch.pdist(points).median().clamp_min(1e-3)
             self.widths.copy_(median * self.widths.new_tensor(self.bandwidths))
 
+    def code(self, y: Tensor) -> Tensor:
+        """Returns the codes of scaled points `(B, D)`; where there is no code, the points."""
+        return self.encoder(y.unsqueeze(2)) if self.coded else y
+
     def generate(self, n: int) -> Tensor:
-        """Returns G(z), n scaled points, shape `(n, D)`."""
+        """Returns G(z), n codes or scaled points."""
         return self.generator(2 * torch.rand(n, self.latent, device=self.device) - 1)
 
     def loss(self, batch: Tensor) -> Tensor:
-        """Returns MMD^2 between the batch `(B, *shape)` and as many draws."""
-        return mmd2(self.scaling.encode(batch).flatten(1), self.generate(len(batch)), self.widths)
+        """Returns the root of MMD^2 between the batch `(B, *shape)` and as many draws (eq. 8)."""
+        with torch.no_grad():
+            data = self.code(self.scaling.encode(batch).flatten(1))
+        return (mmd2(data, self.generate(len(batch)), self.widths) + 1e-12).sqrt()
+
+    def reconstruction(self, batch: Tensor) -> Tensor:
+        """Returns the auto-encoder's squared error on rows, mean over D."""
+        data = self.scaling.encode(batch).flatten(1)
+        return functional.mse_loss(self.decoder(self.code(data)), data)
+
+    def phases(self) -> list[Phase]:
+        if not self.coded:
+            return super().phases()
+        return [
+            Phase("auto-encoder", AUTOENCODER_SHARE, self.autoencoder),
+            Phase("generator", 1 - AUTOENCODER_SHARE, self.players),
+        ]
+
+    def autoencoder(self) -> list[Player]:
+        """Returns who trains the codes."""
+        parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
+        return [Player("reconstruction", parameters, self.reconstruction, 1e-3)]
+
+    def players(self) -> list[Player]:
+        """Returns the generator; on images the codes and their distances are fixed by now."""
+        self.set_widths()
+        return [Player("loss", self.generator.parameters(), self.loss, self.lr)]
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
-        return self.points(self.generate(n))
+        y = self.generate(n)
+        return self.points(self.decoder(y) if self.coded else y)

@@ -33,12 +33,15 @@ class MaskedMLP(nn.Module):
 
     A hidden unit of degree m sees the inputs up to m; the outputs for d see the units of degree
     below d (Germain et al. 2015, arXiv:1502.03509, eq. 12 and 13). Degrees are spread evenly over
-    0..D-1. Input 0 is the constant 1: it makes the outputs for the first coordinate functions of
-    hidden units like all others, where biases alone would follow the data as slowly as the
-    learning rate lets them.
+    0..D-1. Direct connections lead from every coordinate to the outputs for those behind it (their
+    section 4.1): units are often fewer than coordinates, and would leave outputs blind to their
+    nearest neighbours. Input 0 is the constant 1: it makes the outputs for the first coordinate
+    functions of hidden units like all others, where biases alone would follow the data as slowly
+    as the learning rate lets them.
 
     Points are drawn coordinate by coordinate without the cost of a whole pass for each: `start`,
-    `grow` and a forward pass for one coordinate keep the sums of the first layer as they grow.
+    `grow` and a forward pass for one coordinate keep the sums over the inputs as they grow, those
+    of the first layer's units and those of the direct connections.
 
     Args:
         dim: Coordinates D, in their order.
@@ -59,17 +62,31 @@ class MaskedMLP(nn.Module):
         constant = torch.zeros(1, dtype=torch.long)
         degrees = [torch.cat([constant, coordinates.repeat_interleave(features)])]
         degrees += [torch.arange(H) * dim // H for H in hidden]
-        layers = [MaskedLinear(b[:, None] >= a) for a, b in pairwise(degrees)]
-        self.first, self.hidden = layers[0], nn.ModuleList(layers[1:])
         outputs = coordinates.repeat_interleave(width)
+        into = [degrees[1][:, None] >= degrees[0], outputs[:, None] > degrees[0]]
+        self.first = MaskedLinear(torch.cat(into))
+        self.hidden = nn.ModuleList(
+            MaskedLinear(b[:, None] >= a) for a, b in pairwise(degrees[1:])
+        )
         self.out = MaskedLinear(outputs[:, None] > degrees[-1])
+        self.units = hidden[0]
+        self._start()
+
+    @torch.no_grad()
+    def _start(self) -> None:
+        """Starts units at the variance of the inputs that masks leave; direct weights at zero."""
+        for layer in (self.first, *self.hidden, self.out):
+            fan_in = layer.mask.sum(1, keepdim=True).clamp_min(1)
+            layer.weight.uniform_(-1, 1).div_(fan_in.sqrt())
+            layer.bias.zero_()
+        self.first.weight[self.units :].zero_()
 
     def forward(self, x: Tensor, coordinate: int | None = None) -> Tensor:
         """Returns the numbers for every coordinate, or for one.
 
         Args:
-            x: Features, shape `(B, D, E)`; with a coordinate, the sums of the first layer over
-                the coordinates before it, shape `(B, H)`.
+            x: Features, shape `(B, D, E)`; with a coordinate, the sums over the coordinates
+                before it, shape `(B, H + D P)`.
             coordinate: Index of the one coordinate that is wanted.
 
         Returns:
@@ -82,18 +99,18 @@ class MaskedMLP(nn.Module):
         return self._outputs(x, rows).unflatten(1, (1, self.width))
 
     def _outputs(self, sums: Tensor, rows: slice) -> Tensor:
-        h = functional.relu(sums)
+        h = functional.relu(sums[:, : self.units])
         for layer in self.hidden:
             h = functional.relu(layer(h))
-        return self.out(h, rows)
+        return self.out(h, rows) + sums[:, self.units :][:, rows]
 
     def start(self, n: int) -> Tensor:
-        """Returns the first layer's sums of n points without a coordinate, shape `(n, H)`."""
+        """Returns the sums of n points without a coordinate, shape `(n, H + D P)`."""
         constant = self.first.weight[:, 0] * self.first.mask[:, 0]
         return (self.first.bias + constant).expand(n, -1)
 
     def grow(self, sums: Tensor, features: Tensor, coordinate: int) -> Tensor:
-        """Returns the sums `(B, H)` with the features `(B, 1, E)` of a coordinate added."""
+        """Returns the sums with the features `(B, 1, E)` of a coordinate added."""
         E = features.shape[2]
         columns = slice(1 + coordinate * E, 1 + (coordinate + 1) * E)
         weight = self.first.weight[:, columns] * self.first.mask[:, columns]

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .waves import Waves
 
@@ -42,17 +43,19 @@ class TimeEmbedding(nn.Module):
 class TimeMLP(nn.Module):
     """Multilayer perceptron whose every hidden layer is shifted by a map of the time.
 
-    The output adds g(t) x, coordinate by coordinate: noise passes by the hidden layers, which
-    would otherwise have to carry it. Points are flattened on the way in and given their shape
-    back on the way out.
+    The first output adds g(t) x, coordinate by coordinate: noise passes by the hidden layers,
+    which would otherwise have to carry it.
 
     Args:
         dim: Number D of coordinates of a point.
         hidden: Widths of the hidden layers.
         features: Width of the time embedding.
+        outputs: Arrays of D numbers that come out, side by side.
     """
 
-    def __init__(self, dim: int, hidden: Sequence[int] = (128, 128), features: int = 64) -> None:
+    def __init__(
+        self, dim: int, hidden: Sequence[int] = (128, 128), features: int = 64, outputs: int = 1
+    ) -> None:
         super().__init__()
         self.waves = Waves(dim)
         widths = [self.waves.width, *hidden]
@@ -62,13 +65,13 @@ class TimeMLP(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.shifts = nn.ModuleList(nn.Linear(features, b) for b in hidden)
         self.activation = nn.SiLU()
-        self.head = nn.Linear(widths[-1], dim)
+        self.head = nn.Linear(widths[-1], outputs * dim)
         self.gate = nn.Linear(features, dim)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Maps points `(B, *shape)` and their times `(B,)` to `(B, *shape)`."""
-        y, time = x.flatten(1), self.embedding(t)
-        h = self.waves(y)
+        """Maps points `(B, D)` and their times `(B,)` to `(B, outputs D)`."""
+        h, time = self.waves(x), self.embedding(t)
         for layer, shift in zip(self.layers, self.shifts, strict=True):
             h = self.activation(layer(h) + shift(time))
-        return (self.head(h) + self.gate(time) * y).view_as(x)
+        out, past = self.head(h), self.gate(time) * x
+        return out + functional.pad(past, (0, out.shape[1] - x.shape[1]))

@@ -16,7 +16,8 @@ class Probe:
     Attributes:
         kind: "samples": draws, and what an exact model says of its own draws. "likelihood": what
             the model says of the test rows, of every state of a small domain, and of log Z.
-        n: Number of samples; None is the suite's, on every task as many as it has test rows.
+        n: Number of samples; None is the suite's, on every task as many as it has test rows. Of a
+            likelihood the number of test rows, a fixed random subset; None is all.
         sampler: Name of the sampler; None is the model's own default.
         steps: Steps of the sampler; None is the model's own default.
         draws: Draws K of a likelihood's bound or estimate; None is the model's own default.
@@ -52,7 +53,7 @@ class Probe:
             self.sampler or "",
             f"{self.steps} step{'s' if self.steps != 1 else ''}" if self.steps else "",
             f"{self.draws} draw{'s' if self.draws != 1 else ''}" if self.draws else "",
-            f"{self.n:,} samples" if self.n else "",
+            f"{self.n:,} {'samples' if self.kind == 'samples' else 'rows'}" if self.n else "",
             f"against {self.split}" if self.split != "test" else "",
         ]
         return ", ".join(part for part in parts if part)

@@ -43,6 +43,11 @@ class Domain:
         return math.prod(self.shape)
 
     @property
+    def is_nominal(self) -> bool:
+        """Whether levels are mere names, three or more: they have no order and no distances."""
+        return not self.ordered and (self.levels or 0) > 2
+
+    @property
     def is_image(self) -> bool:
         """Whether a point is laid out as `(C, H, W)`."""
         return len(self.shape) == 3

@@ -57,7 +57,7 @@ class Job:
     @property
     def budget(self) -> Budget:
         """What the model may spend."""
-        return self.suite.budget
+        return self.suite.budget_of(self.model.name, self.task.kind)
 
     @property
     def cell(self) -> tuple[str, str, int]:

@@ -17,7 +17,7 @@ from ..contract.model import GenerativeModel, Likelihood
 from ..contract.probe import Probe
 from ..contract.task import Task
 from .cost import counted_rows, synchronise
-from .scoring.subset import fixed_subset
+from .scoring.subset import fixed_subset, judged
 from .seeding import all_seeded, derived_seed
 from .users.checks import check_range, checked_log_prob, checked_samples, plain
 
@@ -163,7 +163,8 @@ def likelihoods(question: Probe, model: GenerativeModel, task: Task) -> Evidence
     if model.likelihood in CLAIMS and task.test is not None:
         try:
             context = task.context.get("test")
-            log_prob = log_probs(model, task.test, context, question.draws)
+            context = None if context is None else judged(context, question)
+            log_prob = log_probs(model, judged(task.test, question), context, question.draws)
         except NotImplementedError:
             pass  # it has no likelihood after all
     if model.likelihood is Likelihood.EXACT and task.domain.is_enumerable and not task.conditional:

@@ -1,8 +1,11 @@
-"""Fair play: arguments are chosen once per kind of task, by as many trials for every model.
+"""Fair play: recipes are chosen once per kind of task, by as many trials for every model.
 
-A trial trains a model with arguments drawn at random from its space and scores it on val, by the
-primary metric of the task; test is not touched. The space, the winner and every trial are kept in
-a file beside the suite.
+A trial trains a model with arguments drawn at random from its space and judges it on val, on up
+to three tasks of the kind; test is not touched. Trials are halved in turns (Jamieson & Talwalkar
+2016, arXiv:1502.07943): all make a short run, the better ones a longer one, the best one a whole
+run, so that a model's trials cost three whole runs per task. Where a suite names a compute class,
+the steps of a trial follow from the seconds that a step takes. Spaces, trials and winners are kept
+in a file beside the suite.
 """
 
 from __future__ import annotations
@@ -12,21 +15,23 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from ...baselines.training import READINGS
 from ..contract.evidence import Evidence
 from ..contract.files import write_atomically
-from ..contract.model import Diverged
+from ..contract.model import Budget, Diverged, Likelihood
 from ..contract.probe import Probe
 from ..contract.task import Task
 from ..names import known
 from ..suites import SUITES, choices_path, read_choices
 from ..suites.suite import ModelSpec, Suite
-from ..tasks import outline_of
+from ..tasks import Outline, outline_of
 from .job import Job, refused
 from .plan import choose_device
 from .probing import draw, likelihoods
@@ -38,6 +43,12 @@ from .training import made
 
 # Trials see a seed of their own, so that the choice is not fitted to the seeds of the table.
 TRIAL_SEED = 9_001
+MOST_TASKS = 3
+# Share of a whole run that the trials of a round make, and the share of trials that go on.
+ROUNDS = ((1 / 8, 1.0), (1 / 3, 3 / 8), (1.0, 1 / 8))
+# Steps of a first run, and of two whose difference says what a step takes: both read val as often.
+TIMED = (2, READINGS, 3 * READINGS)
+FELL = 0.01  # of the range of validation losses: less in the last fifth of a run is convergence
 
 
 def draws(
@@ -68,24 +79,81 @@ def draws(
     return found
 
 
-def run_trial(trial: Job) -> dict[str, Any]:
-    """Trains and scores one draw on val.
+@dataclass
+class Trial:
+    """One draw of a model's arguments on one task, and how it went.
 
-    Returns:
-        `arguments`, `seconds`, `value` (None where it failed) and `reason`.
+    Attributes:
+        job: Model, task and suite; the suite's budget is that of a whole run.
+        share: Of a whole run that it made.
+        steps: Steps of a whole run; 0 until they are known.
+        value: The task's primary metric on val; None where it failed.
+        stderr: Its standard error.
+        nll: Mean negative log-likelihood of val in nats; None without one.
+        seconds: Of training.
+        converged: Whether the validation loss had stopped to fall.
+        reason: Why it failed.
     """
-    task = on_val(trial.outline.load())
-    start, value, reason = time.perf_counter(), None, ""
+
+    job: Job
+    share: float = 1.0
+    steps: int = 0
+    value: float | None = None
+    stderr: float = 0.0
+    nll: float | None = None
+    seconds: float = 0.0
+    converged: bool | None = None
+    reason: str = ""
+
+    @property
+    def draw(self) -> dict[str, Any]:
+        """The arguments that were drawn, with the batch size."""
+        return {**self.job.model.arguments, "batch_size": self.job.suite.budget.batch_size}
+
+    def told(self) -> dict[str, Any]:
+        """Returns what is kept of it."""
+        names = ("steps", "value", "stderr", "nll", "converged", "reason")
+        return {
+            "task": self.job.task.name,
+            "arguments": self.draw,
+            "share": round(self.share, 3),
+            "seconds": round(self.seconds, 1),
+            **{name: getattr(self, name) for name in names},
+        }
+
+
+def run_trial(trial: Trial) -> Trial:
+    """Trains and judges one draw on val; a failure is kept as its reason."""
+    task = on_val(trial.job.outline.load())
     try:
-        value = _value(trial, task)
+        if not trial.steps:
+            trial.steps = whole_run(trial.job, task)
+        _judge(trial, task)
     except (Diverged, ValueError, RuntimeError, ArithmeticError) as error:
-        reason = f"{type(error).__name__}: {error}"  # kept with the trial: a bad draw is a result
-    return {
-        "arguments": dict(trial.model.arguments),
-        "value": value,
-        "seconds": round(time.perf_counter() - start, 2),
-        "reason": reason,
-    }
+        trial.reason = f"{type(error).__name__}: {error}"  # a bad draw is a result
+    return trial
+
+
+def whole_run(job: Job, task: Task) -> int:
+    """Returns the steps of a whole run: as many as the compute class has time for."""
+    suite = job.suite
+    if not suite.core_minutes:
+        return suite.budget.steps
+    seconds = []
+    for steps in TIMED:
+        with all_seeded(TRIAL_SEED):
+            model = made(job)
+            start = time.perf_counter()
+            model.fit(task.for_training(), replace(suite.budget, steps=steps))
+            seconds.append(time.perf_counter() - start)
+    each = max((seconds[2] - seconds[1]) / (TIMED[2] - TIMED[1]), 1e-4)
+    return two_digits(60 * suite.core_minutes / each)
+
+
+def two_digits(steps: float) -> int:
+    """Returns the number rounded to two digits, for a recipe that is read."""
+    place = 10 ** max(int(math.log10(max(steps, 1))) - 1, 0)
+    return max(1, round(steps / place) * place)
 
 
 def on_val(task: Task) -> Task:
@@ -93,42 +161,100 @@ def on_val(task: Task) -> Task:
     return replace(task, test=task.val, holdout=None)
 
 
-def _value(trial: Job, task: Task) -> float | None:
-    metric = trial.suite.metrics[task.primary]
-    question = Probe("samples" if reads(metric, Probe("samples")) else "likelihood")
-    with all_seeded(derived_seed(TRIAL_SEED, "tuning", task.name, trial.model.target)):
-        model = made(trial)
-        model.fit(task.for_training(), trial.budget)
-    seed = derived_seed(TRIAL_SEED, "sampling", task.name, trial.model.target)
+def _judge(trial: Trial, task: Task) -> None:
+    job = trial.job
+    budget = replace(job.suite.budget, steps=max(1, round(trial.share * trial.steps)))
+    with all_seeded(derived_seed(TRIAL_SEED, "tuning", task.name, job.model.target)):
+        model = made(job)
+        start = time.perf_counter()
+        model.fit(task.for_training(), budget)
+        trial.seconds = time.perf_counter() - start
+    trial.converged = converged(getattr(model, "curve", []))
+    seed = derived_seed(TRIAL_SEED, "sampling", task.name, job.model.target)
     with all_seeded(seed), torch.no_grad():
-        if question.kind == "samples":
-            n = min(trial.samples(question), 10**9 if task.test is None else len(task.test))
-            evidence = Evidence(samples=draw(model, question, n, None, task))
-        else:
-            evidence = likelihoods(question, model, task)
-    inputs = Inputs(task, question, evidence, model.likelihood, device=trial.device)
-    found = metric_scores(task.primary, metric, inputs)[0]
-    if found.value is None and found.reason:
-        raise ValueError(found.reason)
-    return found.value
+        n = min(job.samples(Probe("samples")), len(task.test))  # type: ignore[arg-type]
+        samples = Probe("samples")
+        seen = {"samples": Evidence(samples=draw(model, samples, n, None, task))}
+        if model.likelihood is not Likelihood.NONE and "nll" in job.suite.metrics:
+            seen["likelihood"] = likelihoods(Probe("likelihood"), model, task)
+    for name in dict.fromkeys((task.primary, "nll")):
+        question = Probe("samples" if reads(job.suite.metrics[name], samples) else "likelihood")
+        if question.kind not in seen or name in task.refuses:
+            continue
+        inputs = Inputs(task, question, seen[question.kind], model.likelihood, device=job.device)
+        found = metric_scores(name, job.suite.metrics[name], inputs)[0]
+        if name == task.primary:
+            trial.value, trial.stderr = found.value, found.stderr or 0.0
+            trial.reason = "" if found.value is not None else found.reason or "no value"
+        if name == "nll":
+            trial.nll = found.value
+
+
+def converged(curve: Sequence[tuple[int, str, float]]) -> bool | None:
+    """Says whether the validation loss stood still in the last fifth; None where there is none."""
+    losses = [value for _, name, value in curve if name == "val"]
+    if len(losses) < 10:
+        return None
+    late = len(losses) - max(2, len(losses) // 5)
+    return min(losses[:late]) - min(losses) <= FELL * (max(losses) - min(losses))
+
+
+def ranked(trials: Sequence[Trial]) -> list[Trial]:
+    """Returns the trials of one task, the best first.
+
+    Those within two standard errors of the best are ordered by validation likelihood. Every
+    primary metric is a distance: lower is better.
+    """
+    scored = [t for t in trials if t.value is not None and math.isfinite(t.value)]
+    rest = [t for t in trials if t not in scored]
+    if not scored:
+        return rest
+    best = min(scored, key=lambda t: t.value or 0.0)
+
+    def close(t: Trial) -> bool:
+        gap = (t.value or 0.0) - (best.value or 0.0)
+        return gap <= 2 * math.hypot(t.stderr, best.stderr)
+
+    tied = sorted(
+        (t for t in scored if close(t)),
+        key=lambda t: (math.inf if t.nll is None else t.nll, t.value),
+    )
+    behind = sorted((t for t in scored if not close(t)), key=lambda t: t.value or 0.0)
+    return [*tied, *behind, *rest]
+
+
+def survivors(trials: Sequence[Trial], count: int) -> list[dict[str, Any]]:
+    """Returns the draws with the lowest sum of ranks over the tasks, the best first."""
+    sums: dict[str, int] = defaultdict(int)
+    draws_by_name: dict[str, dict[str, Any]] = {}
+    by_task: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        by_task[trial.job.task.name].append(trial)
+    for group in by_task.values():
+        for rank, trial in enumerate(ranked(group)):
+            name = repr(trial.draw)
+            sums[name] += rank
+            draws_by_name[name] = trial.draw
+    order = sorted(sums, key=lambda name: sums[name])
+    return [draws_by_name[name] for name in order[:count]]
 
 
 def tune(
     suite_name: str,
     *,
-    trials: int = 16,
+    trials: int = 8,
     models: list[str] | None = None,
     tasks: list[str] | None = None,
     workers: int | None = None,
     device: str = "auto",
 ) -> None:
-    """Chooses arguments for the models of a suite and writes them beside it.
+    """Chooses recipes for the models of a suite and writes them beside it.
 
     Args:
         suite_name: Name of the suite.
         trials: Random trials a model and kind of task, the defaults counted; 16 at most.
         models: Names; by default all that have a space.
-        tasks: Names; by default the first task of each kind.
+        tasks: Names; by default the first three of each kind.
         workers: Worker processes; one per core by default.
         device: "auto", "cpu" or "cuda".
 
@@ -143,63 +269,99 @@ def tune(
         raise ValueError(
             f"Expected a suite with choices of its own, got {suite_name}; tune {suite.chosen_in}."
         )
-    outlines = {name: outline_of(name) for name in suite.tasks}
-    firsts = {outline.task.kind: name for name, outline in reversed(outlines.items())}
-    chosen_tasks = known("task", tasks, suite.tasks) if tasks else list(firsts.values())
+    chosen_tasks = known("task", tasks, suite.tasks) if tasks else list(suite.tasks)
     chosen_models = known("model", models, suite.spaces) if models else list(suite.spaces)
-    work = [
-        trial
-        for name in chosen_tasks
-        for trial in _trials(suite, name, chosen_models, trials, choose_device(device))
-    ]
-    results = run_local(
-        run_trial,
-        iter(work),
-        workers=min(workers or cores(), max(1, len(work))),
-        timeout=suite.budget.timeout,
-        threads=1,
-    )
-    done: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    by_kind: dict[str, list[Outline]] = defaultdict(list)
+    for name in chosen_tasks:
+        outline = outline_of(name)
+        by_kind[outline.task.kind].append(outline)
+    where = choose_device(device)
+
+    def run(work: list[Trial]) -> Iterator[Trial]:
+        return _run(work, min(workers or cores(), max(1, len(work))), suite.budget.timeout)
+
+    for kind, outlines in by_kind.items():
+        for model in chosen_models:
+            spec = ModelSpec.of(model, suite.models[model])
+            admitted = [o for o in outlines[:MOST_TASKS] if not refused(spec, o.task)]
+            if admitted:
+                rows = halving(suite, spec, admitted, trials, where, run)
+                _write(suite, kind, model, rows, trials)
+
+
+def halving(
+    suite: Suite,
+    spec: ModelSpec,
+    outlines: Sequence[Outline],
+    trials: int,
+    device: str,
+    run: Callable[[list[Trial]], Iterator[Trial]],
+) -> list[Trial]:
+    """Returns all trials of a model on the tasks of a kind, those of whole runs last."""
+    signature = inspect.signature(spec.load()).parameters
+    defaults = {k: p.default for k, p in signature.items()} | dict(spec.arguments)
+    defaults["batch_size"] = suite.budget.batch_size
+    going = draws(suite.spaces[spec.name], trials, 0, defaults)
+    done: list[Trial] = []
+    steps: dict[tuple[str, str], int] = {}
+    for share, kept in ROUNDS:
+        if done:
+            latest = [t for t in done if t.share == done[-1].share]
+            going = survivors(latest, max(1, round(kept * trials)))
+        work = [_trial(suite, spec, o, found, device) for o in outlines for found in going]
+        for trial in work:
+            trial.share = share
+            trial.steps = steps.get((trial.job.task.name, repr(trial.draw)), 0)
+        for trial in run(work):
+            steps[trial.job.task.name, repr(trial.draw)] = trial.steps
+            done.append(trial)
+    return done
+
+
+def _trial(
+    suite: Suite, spec: ModelSpec, outline: Outline, found: Mapping[str, Any], device: str
+) -> Trial:
+    arguments = {**spec.arguments, **found}
+    size = arguments.pop("batch_size", suite.budget.batch_size)
+    budget = Budget(suite.budget.steps, size, suite.budget.timeout)
+    plain = replace(suite, budget=budget, recipes={})
+    drawn = ModelSpec(spec.name, spec.target, arguments)
+    return Trial(Job(plain, outline, drawn, TRIAL_SEED, device, choices_path(suite.name).parent))
+
+
+def _run(work: list[Trial], workers: int, timeout: float) -> Iterator[Trial]:
+    results = run_local(run_trial, iter(work), workers=workers, timeout=timeout, threads=1)
     for count, (trial, result) in enumerate(results, 1):
-        row = _lost(result) if isinstance(result, Lost) else result
-        done.setdefault((trial.task.kind, trial.model.name), []).append(row)
-        told = f"{row['value']} in {row['seconds']} s {row['reason']}"
-        print(f"[{count}/{len(work)}] {trial.task.name} {trial.model.name} {told}", flush=True)
-    _write(suite, done, trials)
+        if isinstance(result, Lost):
+            trial.reason = result.reason
+        else:
+            trial = result
+        told = f"{trial.value} in {trial.seconds:.1f} s {trial.reason}"
+        name = f"{trial.job.task.name} {trial.job.model.name}"
+        print(f"[{count}/{len(work)}] {trial.share:.2f} of {name} {told}", flush=True)
+        yield trial
 
 
-def _lost(result: Lost[Job]) -> dict[str, Any]:
-    arguments = dict(result.work.model.arguments)
-    return {"arguments": arguments, "value": None, "seconds": None, "reason": result.reason}
-
-
-def _trials(
-    suite: Suite, task_name: str, models: list[str], trials: int, device: str
-) -> Iterator[Job]:
-    """Yields the trials of a task: the draws of every model that it admits."""
-    outline, root = outline_of(task_name), choices_path(suite.name).parent
-    for name in models:
-        spec = ModelSpec.of(name, suite.models[name])
-        if refused(spec, outline.task):
-            continue
-        signature = inspect.signature(spec.load()).parameters
-        defaults = {k: p.default for k, p in signature.items()} | dict(spec.arguments)
-        for found in draws(suite.spaces[name], trials, 0, defaults):
-            drawn = ModelSpec(name, spec.target, {**spec.arguments, **found})
-            yield Job(suite, outline, drawn, TRIAL_SEED, device, root)
-
-
-def _write(suite: Suite, done: dict[tuple[str, str], list[dict[str, Any]]], trials: int) -> None:
-    """Merges winners and trials into the file beside the suite."""
+def _write(suite: Suite, kind: str, model: str, trials: list[Trial], most: int) -> None:
+    """Merges the recipe of a model and its trials into the file beside the suite."""
     choices = read_choices(suite.name)
-    for (kind, model), rows in done.items():
-        scored = [row for row in rows if row["value"] is not None and math.isfinite(row["value"])]
-        # Every primary metric is a distance: lower is better.
-        best: dict[str, Any] = min(scored, key=lambda row: row["value"], default={"arguments": {}})
-        choices.setdefault("chosen", {}).setdefault(kind, {})[model] = best["arguments"]
-        choices.setdefault("trials", {}).setdefault(kind, {})[model] = rows
+    last = [t for t in trials if t.share == trials[-1].share]
+    whole = [t for t in last if t.value is not None]
+    recipe: dict[str, Any] = {"arguments": {}}
+    if whole:
+        # The tasks of a kind share a recipe; the slowest sets its steps.
+        winner = min(whole, key=lambda t: t.steps)
+        known_ends = [t.converged for t in whole if t.converged is not None]
+        recipe = {
+            "arguments": dict(winner.job.model.arguments),
+            "steps": winner.steps,
+            "batch_size": winner.job.suite.budget.batch_size,
+            "converged": all(known_ends) if known_ends else None,
+        }
+    choices.setdefault("recipes", {}).setdefault(kind, {})[model] = recipe
+    choices.setdefault("trials", {}).setdefault(kind, {})[model] = [t.told() for t in trials]
     choices["spaces"] = {m: {k: list(v) for k, v in s.items()} for m, s in suite.spaces.items()}
-    choices["trials_at_most"] = trials
+    choices["trials_at_most"] = most
     write_atomically(
         choices_path(suite.name), (json.dumps(choices, indent=1, sort_keys=True) + "\n").encode()
     )

@@ -1,4 +1,4 @@
-"""What is timed: each metric at the sizes of practice, who else computes it, what is aimed at."""
+"""What is timed: metrics at the sizes of practice, training steps; who else does it; the aims."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ...metrics.distance.sliced_wasserstein import sliced_wasserstein
 from ...metrics.diversity.prdc import prdc
 from ...metrics.diversity.vendi import vendi_score
 from . import peers as peers
+from . import training as training
 
 Timed = Callable[[Tensor, Tensor], float]
 
@@ -185,6 +186,31 @@ ENERGY: dict[str, Any] = {
     "megabytes": 100,
 }
 
+
+def no_floor(n: int, d: int) -> float:
+    """A training step has no product that it could not do without."""
+    return 0.0
+
+
+NSF_STEPS: dict[str, Any] = {
+    "ours": training.nsf,
+    "peers": (Contender("zuko", training.nsf_zuko, "zuko"),),
+    "flops": no_floor,
+    "faster": 1.4,
+}
+MADE_STEPS: dict[str, Any] = {
+    "ours": training.made,
+    "peers": (Contender("zuko", training.made_zuko, "zuko"),),
+    "flops": no_floor,
+    "faster": 1.16,
+}
+FLOW_MATCHING_STEPS: dict[str, Any] = {
+    "ours": training.flow_matching,
+    "peers": (Contender("torchcfm", training.flow_matching_torchcfm, "torchcfm"),),
+    "flops": no_floor,
+    "faster": 1,
+}
+
 CASES = {
     case.name: case
     for case in (
@@ -202,5 +228,9 @@ CASES = {
         Case("sliced-10k-64", 10_000, 64, **SLICED, faster=20),
         Case("energy-10k-64", 10_000, 64, **ENERGY, faster=1.5),
         Case("energy-5k-512", 5_000, 512, **ENERGY, faster=1),
+        Case("nsf-steps-2", 10_000, 2, **NSF_STEPS),
+        Case("nsf-steps-64", 10_000, 64, **NSF_STEPS),
+        Case("made-steps-64", 10_000, 64, **MADE_STEPS),
+        Case("flow-matching-steps-2", 10_000, 2, **FLOW_MATCHING_STEPS),
     )
 }

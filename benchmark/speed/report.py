@@ -63,7 +63,7 @@ def print_timings(table: list[list[Timing]], rate: float, console: Console | Non
         console: Where to; standard output by default.
     """
     printed = Table(
-        title="Time of the metrics, from float32 features",
+        title="Time of metrics from float32 features, and of 200 training steps",
         caption=_caption(table, rate) + "; floor: the products and decompositions at that rate.",
     )
     for name in ("case", "contender"):

@@ -16,27 +16,51 @@ from .images import IMAGES
 from .mnist import MNIST
 from .quick import QUICK
 from .sequences import SEQUENCES
-from .suite import Suite
+from .standard import STANDARD
+from .suite import Recipe, Suite
 from .tabular import TABULAR
 from .toy2d import TOY2D
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
-    for suite in (QUICK, TOY2D, HIGHDIM, TABULAR, BINARY, SEQUENCES, MNIST, IMAGES, CANARY)
+    for suite in (
+        QUICK,
+        STANDARD,
+        TOY2D,
+        HIGHDIM,
+        TABULAR,
+        BINARY,
+        SEQUENCES,
+        MNIST,
+        IMAGES,
+        CANARY,
+    )
 }
 
 
 @cache
 def load_suite(name: str) -> Suite:
-    """Returns a suite with the arguments that were chosen for it on validation data.
+    """Returns a suite with the recipes that were chosen for it on validation data.
 
     Raises:
         ValueError: There is no suite of this name.
     """
     known("suite", [name], SUITES)
     suite = SUITES[name]
-    chosen = read_choices(suite.chosen_in or name).get("chosen", {})
-    return replace(suite, chosen=chosen, seconds=read_choices(name).get("seconds", {}))
+    return replace(
+        suite,
+        recipes=recipes_of(suite.chosen_in or name),
+        seconds=read_choices(name).get("seconds", {}),
+    )
+
+
+def recipes_of(name: str) -> dict[str, dict[str, Recipe]]:
+    """Returns the recipes that were chosen for a suite, by kind of task and model."""
+    found = read_choices(name).get("recipes", {})
+    return {
+        kind: {model: Recipe(**recipe) for model, recipe in models.items()}
+        for kind, models in found.items()
+    }
 
 
 def choices_path(name: str) -> Path:

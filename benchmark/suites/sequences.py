@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from ... import metrics
 from ..contract.model import Budget
-from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES, STATES, TRUTH
+from .panels import COPIES, DISTANCE, EXEMPLARS, SAMPLE_MODELS, STATES, TRUTH, named, spaces_of
 from .suite import Suite
 
 SEQUENCES = Suite(
     name="sequences",
-    summary="Four sets of token sequences: 10 minutes on 2 cores without a GPU.",
+    summary="Four sets of token sequences, two core-minutes of training per cell: one hour on 2 "
+    "cores without a GPU.",
     tasks=("hmm-8", "hmm-64", "tinyshakespeare", "jsb-chorales"),
-    models=SAMPLE_MODELS,
+    models={**SAMPLE_MODELS, **named("transformer")},
     metrics={
         **DISTANCE,
         "prdc": metrics.PRDC,
@@ -21,6 +22,7 @@ SEQUENCES = Suite(
         **{name: metric for name, metric in STATES.items() if name != "log_z_error"},
     },
     budget=Budget(steps=1500, batch_size=128, timeout=600.0),
+    core_minutes=2.0,
     samples=2048,
-    spaces=SAMPLE_SPACES,
+    spaces=spaces_of(named(*EXEMPLARS, "transformer")),
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ...metrics.estimate import EstimatedMetric
@@ -60,6 +61,27 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How a model is trained on tasks of a kind: what was chosen on validation data.
+
+    Attributes:
+        arguments: Keyword arguments of the model.
+        steps: Training steps; None for those of the suite's budget.
+        batch_size: Rows of a batch; None for those of the suite's budget.
+        converged: Whether its validation loss had stopped to fall at these steps; None where
+            nobody looked.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    steps: int | None = None
+    batch_size: int | None = None
+    converged: bool | None = None
+
+
+NO_RECIPE = Recipe()
+
+
+@dataclass(frozen=True)
 class Suite:
     """What is compared, and how.
 
@@ -69,13 +91,15 @@ class Suite:
         tasks: Names of tasks.
         models: Name in tables to a model class, or a `partial` of one with keywords.
         metrics: Function name of a metric to its class, or a `partial` of it.
-        budget: What every model may spend.
+        budget: What every model may spend whose recipe does not say otherwise.
+        core_minutes: The compute class: minutes of training per cell on one core of the reference
+            machine, by which the steps of recipes are set; 0 where all make the same steps.
         samples: Points that every model draws; fewer where test or unseen rows are fewer.
         probes: What every trained model is asked.
         seeds: Seeds of training and sampling.
         spaces: Name of a model to its search space: argument to the values that it may take.
-        chosen: Arguments chosen on val, by kind of task and model.
-        chosen_in: The suite whose choices hold here too; empty: its own.
+        recipes: Recipes, by kind of task and model.
+        chosen_in: The suite whose recipes hold here too; empty: its own.
         seconds: Seconds that a cell took on the machine of `summary`, by task and model: for the
             plan and the order of work only.
     """
@@ -90,12 +114,29 @@ class Suite:
     probes: tuple[Probe, ...] = DEFAULT_PROBES
     seeds: tuple[int, ...] = (0,)
     spaces: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
-    chosen: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    core_minutes: float = 0.0
+    recipes: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
     chosen_in: str = ""
     seconds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def spec(self, model: str, kind: str) -> ModelSpec:
-        """Returns the model with the arguments chosen for a kind of task."""
+        """Returns the model with the arguments of its recipe for a kind of task."""
         spec = ModelSpec.of(model, self.models[model])
-        chosen = self.chosen.get(kind, {}).get(model, {})
-        return ModelSpec(model, spec.target, {**spec.arguments, **chosen})
+        arguments = self.recipes.get(kind, {}).get(model, NO_RECIPE).arguments
+        return ModelSpec(model, spec.target, {**spec.arguments, **arguments})
+
+    def budget_of(self, model: str, kind: str) -> Budget:
+        """Returns what a model may spend on a kind of task: what its recipe says.
+
+        A model without a recipe may spend the median of those that have one: of their steps, and
+        of their batch sizes.
+        """
+        recipes = self.recipes.get(kind, {})
+        ours = [recipes[model]] if model in recipes else list(recipes.values())
+        steps = [r.steps for r in ours if r.steps]
+        sizes = [r.batch_size for r in ours if r.batch_size]
+        return replace(
+            self.budget,
+            steps=int(median(steps)) if steps else self.budget.steps,
+            batch_size=int(median(sizes)) if sizes else self.budget.batch_size,
+        )

@@ -6,12 +6,13 @@ from functools import partial
 
 from ... import metrics
 from ..contract.model import Budget
-from .panels import COPIES, DISTANCE, SAMPLE_MODELS, SAMPLE_SPACES
+from .panels import COPIES, DISTANCE, SAMPLE_MODELS, spaces_of
 from .suite import Suite
 
 TABULAR = Suite(
     name="tabular",
-    summary="Eight tables of 4 to 30 columns: 15 minutes on 2 cores without a GPU.",
+    summary="Eight tables of 4 to 30 columns, two core-minutes of training per cell: two "
+    "hours on 2 cores without a GPU.",
     tasks=(
         "abalone",
         "california-housing",
@@ -32,6 +33,7 @@ TABULAR = Suite(
         "nll": metrics.NLL,
     },
     budget=Budget(steps=1500, batch_size=128, timeout=300.0),
+    core_minutes=2.0,
     samples=2048,
-    spaces=SAMPLE_SPACES,
+    spaces=spaces_of(SAMPLE_MODELS),
 )

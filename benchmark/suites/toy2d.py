@@ -10,16 +10,17 @@ from .panels import (
     DISTANCE,
     LIKELIHOOD,
     SAMPLE_MODELS,
-    SAMPLE_SPACES,
     SPREAD,
     STEPS,
     TRUTH,
+    spaces_of,
 )
 from .suite import Suite
 
 TOY2D = Suite(
     name="toy2d",
-    summary="Fourteen densities of the plane: 15 minutes on 2 cores without a GPU.",
+    summary="Fourteen densities of the plane, two core-minutes of training per cell: three "
+    "hours on 2 cores without a GPU.",
     tasks=(
         "ring-8",
         "grid-25",
@@ -46,7 +47,8 @@ TOY2D = Suite(
         **TRUTH,
     },
     budget=Budget(steps=1500, batch_size=128, timeout=300.0),
+    core_minutes=2.0,
     samples=2048,
     probes=(*DEFAULT_PROBES, *STEPS),
-    spaces=SAMPLE_SPACES,
+    spaces=spaces_of(SAMPLE_MODELS),
 )

@@ -43,6 +43,7 @@ CLASSIFIED = {
     **dict.fromkeys(_STATES, _MANY),
     **_NO_TRUTH,
     "high_quality": "Every image is of some class: the classifier has no class for bad images.",
+    "modes_captured": "Every image is of some class, noise too: a count alone says nothing.",
 }
 
 # Images without a classifier.

@@ -11,7 +11,7 @@ from ...benchmark.contract.record import Record
 from .columns import THEMES, Column, columns_of, family_rank, label
 from .curves import Point, curve_columns, points
 from .entry import Entry, measured
-from .ranking import FEWEST_SEEDS, separates, too_good, winners, worse_than
+from .ranking import FEWEST_POINTS, FEWEST_SEEDS, separates, too_good, winners, worse_than
 
 ROLES = {"oracle": "ceiling", "memoriser": "trap", "mode-dropper": "trap"}
 _LEADING = (
@@ -195,6 +195,18 @@ class Board:
     @property
     def caption(self) -> str:
         """What the error bars hold."""
+        return self._of_seeds + self._of_points
+
+    @property
+    def _of_points(self) -> str:
+        """Says that a task whose numbers rest on few points ranks nobody."""
+        sizes = [c.n for row in self.models for c in row.cells.values() if c.n is not None]
+        if not sizes or max(sizes) >= FEWEST_POINTS:
+            return ""
+        return f" Fewer than {FEWEST_POINTS} test rows: this task ranks nobody."
+
+    @property
+    def _of_seeds(self) -> str:
         counts = sorted({row.seeds for row in self.rows})
         measured = "error bars are of measurement only, not of training"
         spread = (

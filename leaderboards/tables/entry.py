@@ -29,14 +29,12 @@ class Entry(Measured):
     """One number of a table, or the reason why there is none.
 
     Attributes:
-        n: Points that the number rests on; the fewest over seeds.
         status: Status of the runs behind an empty cell.
         remark: Why the cell is empty, or what a reader must know of its number.
         best: Whether the number is the column's best or ties with it.
         unfit: Whether it may not be called best, for the reason in `remark`.
     """
 
-    n: int | None = None
     status: str = "ok"
     remark: str = ""
     best: bool = False

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-FEWEST_SEEDS = 3  # with fewer a number is shown and never ranked
+# With fewer seeds, or on fewer points, a number is shown and never ranked.
+FEWEST_SEEDS, FEWEST_POINTS = 3, 200
 LEVEL = 0.95
 
 
@@ -33,6 +34,7 @@ class Measured:
         seeds: Seeds that the number is a mean over.
         drawn: The part of `stderr` that seeds draw anew; None with one seed, which cannot tell.
         rows: What it says of each test row, the mean over seeds; None where it is no mean of such.
+        n: Points that the number rests on, the fewest over seeds; None where it rests on none.
     """
 
     value: float | None
@@ -41,6 +43,7 @@ class Measured:
     seeds: int = 1
     drawn: float | None = None
     rows: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    n: int | None = None
 
     @property
     def shared(self) -> float:
@@ -80,10 +83,13 @@ def reach(a: Measured, b: Measured) -> float:
 def rankable(cell: Measured, direction: str) -> bool:
     """Whether a number may be called best.
 
-    A mean over fewer than three seeds may not. An upper bound may where lower is better, since the
-    truth is then better still; an estimate ("~") may not, since it can err to either side.
+    A mean over fewer than three seeds, or on fewer than 200 points, may not. An upper bound may
+    where lower is better, since the truth is then better still; an estimate ("~") may not, since
+    it can err to either side.
     """
     if cell.value is None or not math.isfinite(cell.value) or cell.seeds < FEWEST_SEEDS:
+        return False
+    if cell.n is not None and cell.n < FEWEST_POINTS:
         return False
     return cell.mark in ("", "=") or (cell.mark == "<=" and direction == "lower")
 

@@ -52,7 +52,8 @@ def nearest_neighbour_ratio(samples: Tensor, reference: Tensor, train: Tensor) -
     copies = int((near == 0).sum())
     notes = [f"{copies} of {len(near)} samples are copies of training points"] if copies else []
     if _tied(near) and _tied(usual):
-        notes.append("distances tie at both medians: the error is below their spacing, not none")
+        notes.append("distances tie at both medians: their ratio cannot tell")
+        return Estimate(math.nan, math.nan, len(near), "; ".join(notes))
     return Estimate(ratio, stderr, len(near), "; ".join(notes), shared)
 
 

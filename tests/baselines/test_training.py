@@ -140,7 +140,7 @@ def test_an_average_has_its_half_life():
 
 def test_losses_may_read_the_average():
     class Reads(Mean):
-        half_life = 5.0
+        half_life = 0.25
 
         def loss(self, batch):
             self.seen.append(self.average.means["centre"].clone())
@@ -167,7 +167,7 @@ def test_validation_judges_the_average_and_keeps_it():
     """The parameter jumps about its best value, the average lies near it."""
 
     class Jumps(Mean):
-        half_life, selects_on_val = 20.0, True
+        half_life, selects_on_val = 0.2, True
 
         def after_step(self):
             with torch.no_grad():
@@ -230,7 +230,7 @@ class TestStreams:
 MODELS = {
     "vae": lambda: VAE(Domain((2,)), latent=2, hidden=(8,)),
     "gan": lambda: GAN(Domain((2,)), hidden=(8,), critic_hidden=(8,)),
-    "nsf": lambda: NSF(Domain((2,)), transforms=1, hidden=(8,)),
+    "nsf": lambda: NSF(Domain((2,)), transforms=1, width=8),
     "flow-matching": lambda: FlowMatching(Domain((2,)), hidden=(8,)),
     "ebm": lambda: EBM(Domain((2,)), hidden=(8,), buffer=64),
 }

@@ -14,6 +14,7 @@ from ...contract.record import Score
 from ...suites.suite import Suite
 from ..told import told
 from .inputs import Inputs
+from .subset import judged
 
 # Inputs that carry the claim of a likelihood with them.
 CLAIMED = {"log_prob", "log_prob_samples", "law"}
@@ -143,7 +144,7 @@ def protocol(factory: Factory, inputs: Inputs) -> str:
     if {"samples", "reference", "train"} & needs:
         parts.append(f"features {task.feature_map}")
     if "log_prob" in needs and task.test is not None:
-        parts.append(f"{len(task.test)} test rows")
+        parts.append(f"{len(judged(task.test, inputs.probe))} test rows")
     return "; ".join(parts)
 
 

@@ -16,7 +16,10 @@ from ...contract.evidence import Evidence
 from ...contract.model import Likelihood
 from ...contract.probe import Probe
 from ...contract.task import Task
-from .subset import fixed_subset
+from .subset import fixed_subset, judged
+
+# Samples per state that a count of states needs at least.
+PER_STATE = 5
 
 # Names that no probe and no task of these suites gives, with the reason that a table prints.
 NEVER = {
@@ -123,10 +126,22 @@ class Inputs:
         modes, unknown = task.modes, "the modes of the task are not known"
         self._put("labels", modes and partial(modes.assign, samples), unknown)
         self._put("modes", modes and modes.count, unknown)
-        index = partial(task.domain.index, samples) if task.domain.is_enumerable else None
-        self._put("states", index, "the states of the task cannot be enumerated")
+        self._states(samples)
         if task.domain.is_enumerable:
             self._put_target()
+
+    def _states(self, samples: Tensor) -> None:
+        """The index of each sample, where samples are enough to count states."""
+        domain = self.task.domain
+        if not domain.is_enumerable:
+            self.missing["states"] = "the states of the task cannot be enumerated"
+        elif len(samples) < PER_STATE * domain.num_states:
+            self.missing["states"] = (
+                f"{len(samples):,} samples are too few to count {domain.num_states:,.0f} states: "
+                f"fewer than {PER_STATE} per state"
+            )
+        else:
+            self._put("states", partial(domain.index, samples), "")
 
     @property
     def reference(self) -> Tensor | None:
@@ -159,10 +174,10 @@ class Inputs:
     def _data_law(self) -> None:
         task, density = self.task, self.task.log_density
         context = task.context.get("test")
-        given = () if context is None else (context,)
+        given = () if context is None else (judged(context, self.probe),)
         at_test = None
         if density is not None and task.test is not None:
-            at_test = partial(density, task.test, *given)
+            at_test = partial(density, judged(task.test, self.probe), *given)
         self._put("log_density", at_test, "the density of the task is not known")
         self._put_target()
         self._put("log_z", task.log_z, "the task has no reward")

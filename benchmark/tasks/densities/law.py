@@ -14,7 +14,7 @@ from ..refusals import KNOWN_LAW
 
 # Of a task that has a sampler. The seeds are far from those that a user would choose, so that no
 # fresh draw repeats them by accident.
-SIZES = {"train": 10_000, "val": 2_000, "test": 4_096}
+SIZES = {"train": 50_000, "val": 2_000, "test": 4_096}
 SEEDS = {"train": 811_000_001, "val": 811_000_002, "test": 811_000_003}
 
 
@@ -77,7 +77,7 @@ def law_task(
     """
     task = Task(
         name=name,
-        version=1,
+        version=2,  # 1 had 10,000 training rows
         domain=Domain((law.dim,)),
         kind="plane" if law.dim == 2 else "vector",
         draw=law.sample,

@@ -87,7 +87,7 @@ def hmm(states: int, symbols: int, length: int) -> Outline:
     refuses = enumerable(int(domain.num_states)) if few else DISCRETE
     task = Task(
         name=f"hmm-{length}",
-        version=1,
+        version=2,  # 1 had 10,000 training rows
         domain=domain,
         kind="sequence",
         feature_map="one-hot",

@@ -120,7 +120,7 @@ def hypergrid(dim: int = 2, height: int = 8, r0: float = 0.1, name: str | None =
     )
     task = Task(
         name=name or "hypergrid-" + "x".join([str(height)] * dim),
-        version=1,
+        version=2,  # 1 had 10,000 training rows
         domain=Domain((dim,), levels=height, layout="grid"),
         kind="grid",
         draw=law.draw,

@@ -28,7 +28,7 @@ def test_bandwidth_is_the_best_on_validation_rows():
     model = fitted()
     assert model.likelihood is Likelihood.EXACT
     scores = [value for _, _, value in model.curve]
-    assert len(scores) == 20
+    assert len(scores) == 30
     assert max(scores) == scores[model.bandwidths.index(float(model.bandwidth))]
     # Silverman's rule for 400 Gaussian rows in two dimensions is 400^(-1/6) = 0.37.
     assert 0.2 < float(model.bandwidth) < 0.7

@@ -1,9 +1,10 @@
 import math
+from itertools import pairwise
 
 import pytest
 import scipy.stats
 import torch
-from dgmbench.baselines.diffusion.ddpm import DDPM, log_interval
+from dgmbench.baselines.diffusion.ddpm import DDPM, log_interval, strata
 from dgmbench.baselines.paths.path import cosine_schedule
 from dgmbench.benchmark.contract.model import Budget, Likelihood
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
@@ -24,7 +25,7 @@ class Optimal(nn.Module):
 
 
 def gaussian_model(dim: int = 2, **kwargs) -> DDPM:
-    model = DDPM(Domain((dim,)), **kwargs)
+    model = DDPM(Domain((dim,)), **{"variance": "large", **kwargs})
     model.net = Optimal(model)
     return model
 
@@ -61,10 +62,11 @@ def test_ddim_with_full_noise_is_the_ancestral_sampler():
             a[t - 1].sqrt() * beta / (1 - a[t]) * data
             + (1 - beta).sqrt() * (1 - a[t - 1]) / (1 - a[t]) * x
         )
-        ours = model.chain.step_mean(data, noise, t, t - 1)
+        now = torch.full((4,), t)
+        ours = model.chain.step_mean(data, noise, now, now - 1)
         torch.testing.assert_close(ours, mean, rtol=1e-4, atol=1e-5)
         variance = float((1 - a[t - 1]) / (1 - a[t]) * beta)
-        assert float(model.chain.step_variance(t, t - 1)) == pytest.approx(variance, rel=1e-3)
+        assert float(model.step_variance(now, now - 1)[0]) == pytest.approx(variance, rel=1e-3)
 
 
 def test_bound_is_tight_for_gaussian_data_and_the_optimal_net():
@@ -92,7 +94,7 @@ def test_small_variance_loosens_the_bound_by_the_closed_form():
 
 
 @pytest.mark.parametrize(
-    ("sampler", "steps"), [("ancestral", None), ("ancestral", 50), ("ddim", None)]
+    ("sampler", "steps"), [("ancestral", 200), ("ancestral", 50), ("ddim", 200)]
 )
 def test_samplers_draw_the_gaussian(sampler, steps):
     model = gaussian_model(T=200)
@@ -152,6 +154,76 @@ def test_bound_on_integers_is_one_on_a_law():
     assert 0.3 < total <= 1
 
 
+@pytest.mark.parametrize("predicts", ["noise", "data", "velocity"])
+def test_analytic_variance_is_the_true_one_of_the_reverse_step(predicts):
+    """For x_0 ~ N(0, 1) that is beta_t; the net's error at t is Var[e | x_t] = a_t."""
+    model = gaussian_model(T=30, variance="analytic", predicts=predicts)
+    a = model.chain.alpha_bar
+    if predicts != "noise":
+        best = model.net
+
+        def forward(x, t):
+            b = a[(t * 30).round().long()].float()[:, None]
+            noise = best(x, t)
+            data = (x - (1 - b).sqrt() * noise) / b.sqrt()
+            return data if predicts == "data" else b.sqrt() * noise - (1 - b).sqrt() * data
+
+        model.net = nn.Module()
+        model.net.forward = forward
+    rows = torch.randn(10_000, 2)
+    found = torch.zeros(31, 2)
+    for _ in range(20):
+        model.measure_errors(rows)
+        found += model.errors / 20
+    model.errors.copy_(found)
+    torch.testing.assert_close(found[1:, 0], a[1:].float(), rtol=0.1, atol=0.01)
+    t = torch.arange(2, 31)
+    beta = (1 - a[2:] / a[1:-1]).float()
+    torch.testing.assert_close(model.step_variance(t, t - 1)[:, 0], beta, rtol=0.1, atol=1e-3)
+
+
+def test_terms_that_are_drawn_sum_to_the_bound():
+    model = gaussian_model(T=60, variance="small")
+    x = torch.randn(4000, 2)
+    gap = model.log_prob(x) - model.log_prob(x, draws=8)
+    assert abs(float(gap.mean())) < 4 * float(gap.std()) / math.sqrt(len(gap))
+    runs = strata(1000, 100)
+    assert runs[0][0] == 0 and runs[-1][1] == 1000 and len(runs) <= 100
+    assert all(a[1] == b[0] for a, b in pairwise(runs))
+    assert len(strata(60, 100)) == 60
+
+
+def test_learned_variance_lies_between_both():
+    model = DDPM(Domain((3,)), T=20, variance="learned", objective="hybrid", hidden=(8,))
+    t = torch.arange(2, 21)
+    share = torch.linspace(-9, 9, 19)[:, None].expand(19, 3)
+    ours = model.step_variance(t, t - 1, share).double()
+    chain = model.chain
+    large, small = chain.step_variance(t, t - 1), chain.posterior_variance(t, t - 1)
+    assert bool((ours >= 0.999 * small).all() and (ours <= 1.001 * large).all())
+
+
+def test_the_hybrid_loss_moves_the_variance_by_the_bound_alone():
+    """Without the bound no gradient reaches the half of the net that says the variance."""
+    model = DDPM(Domain((2,)), T=20, variance="learned", objective="hybrid", hidden=(8,))
+    model.loss(torch.randn(64, 2)).backward()
+    assert model.net.head.weight.grad[2:].abs().sum() > 0
+    torch.manual_seed(0)
+    data, t = torch.randn(64, 2), torch.randint(1, 21, (64,))
+    noise = torch.randn(64, 2)
+    q = model.chain.marginal(data, t)
+    model.zero_grad()
+    model.term(data, noise, q.mean + q.stddev * noise, t, fixed_mean=True).sum().backward()
+    assert model.net.head.weight.grad[:2].abs().sum() == 0
+
+
+def test_bits_have_no_likelihood():
+    model = DDPM(Domain((4,), levels=2), T=5, hidden=(8,))
+    assert model.likelihood is Likelihood.NONE
+    with pytest.raises(NotImplementedError):
+        model.log_prob(torch.zeros(2, 4).long())
+
+
 def test_loss_of_the_optimal_net_is_the_mean_posterior_variance():
     """Var[e | x_t] = a_t where data are N(0, 1), so that L_simple is the mean of a_t over t."""
     model = gaussian_model(T=10)
@@ -161,10 +233,10 @@ def test_loss_of_the_optimal_net_is_the_mean_posterior_variance():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="'linear' or 'cosine'"):
+    with pytest.raises(ValueError, match="linear, cosine as schedule"):
         DDPM(Domain((2,)), schedule="quadratic")
     model = DDPM(Domain((2,)), T=10)
-    with pytest.raises(ValueError, match="'ancestral' or 'ddim'"):
+    with pytest.raises(ValueError, match="ancestral, ddim as sampler"):
         model.sample(2, sampler="heun")
     with pytest.raises(ValueError, match="1 to 10 steps"):
         model.sample(2, steps=11)

@@ -5,12 +5,13 @@ import torch
 from dgmbench.baselines.latent.vae import VAE
 from dgmbench.baselines.nets.mlp import MLP
 from dgmbench.benchmark.contract.task import Domain
+from torch import nn
 from torch.distributions import MultivariateNormal
 
 
 @pytest.mark.parametrize("domain", [Domain((2,)), Domain((1, 2, 2), 4), Domain((3,), 2)], ids=str)
 def test_one_particle_is_the_elbo(domain):
-    model = VAE(domain, latent=2, hidden=(16,), particles=1)
+    model = VAE(domain, latent=2, hidden=(16,), particles=1).eval()
     x = domain.states()[:1] if domain.levels else torch.randn(1, 2)
     rows = x.repeat(8000, *[1] * len(domain.shape))
     bound = model.log_prob(rows)
@@ -21,7 +22,7 @@ def test_one_particle_is_the_elbo(domain):
 
 def linear_gaussian():
     """A VAE with linear nets, whose log p(x) = log N(x; A m, ...) is known in closed form."""
-    model = VAE(Domain((3,)), latent=2, hidden=())
+    model = VAE(Domain((3,)), latent=2, hidden=()).eval()
     assert isinstance(model.decoder, MLP)
     with torch.no_grad():
         model.observation.log_scale.copy_(torch.tensor([-0.5, -1.0, 0.2]))
@@ -58,8 +59,10 @@ def test_bound_is_exact_at_the_true_posterior():
         model.decoder[0].weight.copy_(W)
         precision = 1 + (W / s[:, None]).square().sum(0)
         gain = (W / s[:, None] ** 2).T / precision[:, None]
-        model.encoder[0].weight.copy_(torch.cat([gain, torch.zeros(2, 3)]))
-        model.encoder[0].bias.copy_(torch.cat([-gain @ b, -0.5 * precision.log()]))
+        (net,) = (layer for layer in model.encoder.modules() if isinstance(layer, nn.Linear))
+        # x itself is the first of the seven features of a coordinate.
+        net.weight.zero_()[:, ::7] = torch.cat([gain, torch.zeros(2, 3)])
+        net.bias.copy_(torch.cat([-gain @ b, -0.5 * precision.log()]))
         scale = model.scaling.scale
         cov = scale[:, None] * (W @ W.T + torch.diag(s**2)) * scale
     exact = MultivariateNormal(exact.mean, cov)

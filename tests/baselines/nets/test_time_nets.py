@@ -18,7 +18,7 @@ def test_embedding_refuses_an_odd_width():
 
 def test_net_keeps_the_shape_and_reads_the_time_of_each_row():
     net = TimeMLP(12, (16, 16))
-    x = torch.randn(5, 3, 2, 2)
+    x = torch.randn(5, 12)
     t = torch.tensor([0.1, 0.1, 0.5, 0.5, 0.9])
     out = net(x, t)
     assert out.shape == x.shape

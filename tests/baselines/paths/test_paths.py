@@ -106,20 +106,36 @@ def test_ddim_at_eta_1_has_ddpms_posterior(schedule):
         x = a[t].sqrt() * data + (1 - a[t]).sqrt() * noise
         beta = 1 - a[t] / a[t - 1]
         mean = a[t - 1].sqrt() * beta * data + (1 - beta).sqrt() * (1 - a[t - 1]) * x
-        torch.testing.assert_close(chain.step_mean(data, noise, t, t - 1), mean / (1 - a[t]))
+        now = torch.full((3,), t)
+        ours = chain.step_mean(data, noise, now, now - 1)
+        torch.testing.assert_close(ours, mean / (1 - a[t]), atol=1e-5, rtol=1e-5)
         variance = (1 - a[t - 1]) / (1 - a[t]) * beta
-        torch.testing.assert_close(chain.posterior_variance(t, t - 1), variance)
+        ours = chain.posterior_variance(now, now - 1)
+        torch.testing.assert_close(ours, variance.expand(3, 1))
+
+
+def test_an_error_of_the_noise_slips_into_the_mean_as_said():
+    chain = Chain(linear_schedule(50))
+    x, error = torch.randn(4, 2), 0.1 * torch.randn(4, 2)
+    t, s = torch.tensor([50, 20, 20, 1]), torch.tensor([40, 19, 3, 0])
+    a, b = chain.rates(t)
+
+    def mean(noise):
+        return chain.step_mean((x - b * noise) / a, noise, t, s)
+
+    moved = mean(x + error) - mean(x)
+    torch.testing.assert_close(moved, chain.slip(t, s).float() * error, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("eta", "steps"), [(0.0, 50), (1.0, 200)])
 def test_a_perfect_denoiser_walks_from_noise_to_data(eta, steps):
     """Data N(1, 0.3^2): the best guess of x_0 is linear in x_t."""
-    chain = Chain(linear_schedule(200), "small")
+    chain = Chain(linear_schedule(200))
 
-    def denoise(x, t):
+    def denoise(x, t, s):
         a, b = chain.rates(t)
         data = (0.09 * a * x + b**2) / (0.09 * a**2 + b**2)
-        return data, (x - a * data) / b
+        return data, (x - a * data) / b, chain.posterior_variance(t, s).float()
 
     x = chain.walk(torch.randn(20_000, 1), denoise, chain.times(steps), eta)
     assert float(x.mean()) == pytest.approx(1, abs=0.02)

@@ -166,6 +166,18 @@ def test_a_record_holds_the_likelihood_of_a_fixed_subset_of_the_test_rows(tmp_pa
     assert len(set(chosen.tolist())) == 2048
 
 
+def test_a_likelihood_can_be_asked_for_fewer_rows(tmp_path):
+    task = ring((256, 64, 3000), conditional=True)
+    few = Probe("likelihood", n=512)
+    record = run_job(job(task, suite(Probe(), few, nll=metrics.NLL), tmp_path, "RingByLabel"))
+    assert record.status == "ok", record.reason
+    nll = by_probe(record, "nll")["likelihood: 512 rows"]
+    assert nll.n == 512 and "512 test rows" in nll.protocol
+    kept = record.row_log_probs("likelihood: 512 rows")
+    assert len(kept) == 512
+    assert -kept.mean() == pytest.approx(nll.value, rel=1e-5)
+
+
 def test_a_record_says_what_the_model_was_allowed_and_what_it_cost(record):
     assert record.budget == {"steps": 1, "batch_size": 8}
     costs = {s.metric: s for s in record.scores}

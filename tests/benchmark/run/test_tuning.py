@@ -7,8 +7,9 @@ import pytest
 from dgmbench.benchmark.contract.model import Budget
 from dgmbench.benchmark.run import tuning
 from dgmbench.benchmark.run.job import Job
+from dgmbench.benchmark.run.tuning import Trial
 from dgmbench.benchmark.suites import SUITES
-from dgmbench.benchmark.suites.suite import ModelSpec
+from dgmbench.benchmark.suites.suite import ModelSpec, Recipe
 from dgmbench.benchmark.tasks import Outline, load_task, outline_of
 
 SPACE = {"a": (1, 2, 3), "b": ("x", "y")}
@@ -39,12 +40,12 @@ def test_every_space_names_arguments_of_its_model():
         for name, space in suite.spaces.items():
             cls = ModelSpec.of(name, suite.models[name]).load()
             wanted = cls.__init__.__annotations__
-            assert set(space) <= set(wanted), name
+            assert set(space) <= {*wanted, "batch_size"}, name
 
 
 def trial(spec, outline=None, **budget):
     suite = replace(SUITES["quick"], budget=Budget(**budget))
-    return Job(suite, outline or outline_of("ring-8"), spec, 0, "cpu", Path())
+    return Trial(Job(suite, outline or outline_of("ring-8"), spec, 0, "cpu", Path()))
 
 
 def test_a_trial_does_not_touch_test():
@@ -52,8 +53,9 @@ def test_a_trial_does_not_touch_test():
     outline = Outline.of(task)
     spec = ModelSpec.of("gmm", SUITES["quick"].models["gmm"])
     result = tuning.run_trial(trial(spec, outline, steps=20, batch_size=64))
-    assert result["reason"] == ""
-    assert result["value"] < 0.05
+    assert result.reason == ""
+    assert result.value < 0.05
+    assert 0 < result.nll < 1  # the entropy is 0.31
 
 
 def test_a_trial_sees_val_in_the_place_of_test():
@@ -65,8 +67,81 @@ def test_a_trial_sees_val_in_the_place_of_test():
 def test_a_bad_draw_is_kept_with_its_reason():
     spec = ModelSpec("nsf", ModelSpec.of("nsf", SUITES["quick"].models["nsf"]).target, {"bins": 0})
     result = tuning.run_trial(trial(spec, steps=2, batch_size=64))
-    assert result["value"] is None
-    assert result["reason"]
+    assert result.value is None
+    assert result.reason
+    assert result.told()["arguments"] == {"bins": 0, "batch_size": 64}
+
+
+def judged(value, stderr=0.0, nll=None, name="a"):
+    spec = ModelSpec("nsf", "x:Y", {"name": name})
+    found = trial(spec, steps=1, batch_size=1)
+    found.value, found.stderr, found.nll = value, stderr, nll
+    return found
+
+
+def test_trials_that_cannot_be_told_apart_are_ordered_by_likelihood():
+    best, close, far = judged(1.0, 0.1, 5.0), judged(1.2, 0.1, 4.0), judged(2.0, 0.1, 0.0)
+    failed = judged(None)
+    assert tuning.ranked([far, failed, best, close]) == [close, best, far, failed]
+    assert tuning.ranked([failed]) == [failed]
+
+
+def test_ranks_are_summed_over_tasks():
+    rows = [judged(v, name=n) for n, v in (("a", 1.0), ("b", 2.0), ("c", 3.0))]
+    rows += [judged(v, name=n) for n, v in (("a", 3.0), ("b", 1.0), ("c", 2.0))]
+    others = load_task("grid-25")
+    for row in rows[3:]:
+        row.job = replace(row.job, outline=Outline.of(others))
+    found = tuning.survivors(rows, 2)
+    assert [draw["name"] for draw in found] == ["b", "a"]
+
+
+def test_halving_costs_three_whole_runs():
+    """Eight short runs, three longer ones, one whole run; the best of each goes on."""
+    made = []
+
+    def run(work):
+        made.append(work)
+        for one in work:
+            one.value, one.steps = one.job.model.arguments.get("lr", 9.0), 1000
+            yield one
+
+    suite = replace(SUITES["quick"], spaces={"made": {"lr": tuple(range(1, 9))}})
+    spec = ModelSpec.of("made", suite.models["made"])
+    rows = tuning.halving(suite, spec, [outline_of("ring-8")], 8, "cpu", run)
+    assert [len(work) for work in made] == [8, 3, 1]
+    assert sum(row.share for row in rows) == pytest.approx(3.0)
+    assert rows[-1].job.model.arguments == {"lr": min(r.value for r in rows)}
+    assert all(row.steps == 1000 for row in made[1])
+
+
+def test_steps_follow_from_the_compute_class():
+    suite = replace(SUITES["quick"], core_minutes=0.05)
+    spec = ModelSpec.of("made", suite.models["made"])
+    job = replace(trial(spec, steps=1, batch_size=64).job, suite=suite)
+    steps = tuning.whole_run(job, load_task("ring-8"))
+    assert 50 < steps < 20_000
+    assert tuning.two_digits(123_456) == 120_000
+    assert tuning.two_digits(7) == 7
+
+
+def test_convergence_is_read_off_the_validation_loss():
+    falls = [(i, "val", 1.0 / (1 + i)) for i in range(20)]
+    stands = [(i, "val", 1.0 if i < 5 else 0.1) for i in range(20)]
+    assert tuning.converged(stands) is True
+    assert tuning.converged([(i, "val", 20.0 - i) for i in range(20)]) is False
+    assert tuning.converged(falls[:5]) is None
+
+
+def test_a_model_without_a_recipe_gets_the_median():
+    recipes = {"plane": {"nsf": Recipe(steps=100, batch_size=64), "vae": Recipe(steps=500)}}
+    recipes["plane"]["made"] = Recipe(steps=300, batch_size=128)
+    suite = replace(SUITES["quick"], recipes=recipes)
+    assert suite.budget_of("nsf", "plane").steps == 100
+    assert suite.budget_of("vae", "plane") == replace(suite.budget, steps=500)
+    mine = suite.budget_of("mine", "plane")
+    assert (mine.steps, mine.batch_size) == (300, 96)
+    assert suite.budget_of("nsf", "image") == suite.budget
 
 
 def test_more_trials_than_the_rule_are_refused():

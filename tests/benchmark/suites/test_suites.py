@@ -12,6 +12,7 @@ from dgmbench.leaderboards.tables import columns
 
 NAMES = [
     "quick",
+    "standard",
     "toy2d",
     "highdim",
     "tabular",
@@ -66,8 +67,8 @@ def test_the_metric_that_chooses_is_one_of_the_suite_and_not_refused(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_chosen_arguments_build_every_model(name):
     suite = load_suite(name)
-    for kind, chosen in suite.chosen.items():
-        for model in chosen:
+    for kind, recipes in suite.recipes.items():
+        for model in recipes:
             spec = suite.spec(model, kind)
             domain = Domain((3,), levels=2 if kind == "binary" else None)
             cls = spec.load()

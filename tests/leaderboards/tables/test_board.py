@@ -107,6 +107,16 @@ def test_seeds_give_mean_and_standard_error_of_the_mean():
     assert found.caption.startswith("3 seeds: the mean over seeds")
 
 
+def test_fewer_than_200_test_rows_rank_nobody():
+    few = [*over_seeds("a", mmd(1.0, n=199)), *over_seeds("b", mmd(9.0, n=199))]
+    found = board("t", few)
+    assert not any(cell.best for cell in only_cells(found).values())
+    assert "Fewer than 200 test rows: this task ranks nobody." in found.caption
+    enough = [*over_seeds("a", mmd(1.0, n=200)), *over_seeds("b", mmd(9.0, n=200))]
+    assert only_cells(board("t", enough))["a"].best
+    assert "ranks nobody" not in board("t", enough).caption
+
+
 def test_what_seeds_share_does_not_average_out():
     def error(shared):
         scores = [record("a", mmd(1.0, 0.5, shared=shared), seed=s) for s in range(4)]

@@ -68,7 +68,9 @@ def test_an_empty_cell_says_why(ring):
     assert "64" in found["frechet_distance"].reason
     assert "no exact law" in found["total_variation"].reason
     assert "does not estimate log Z" in found["log_z_error"].reason
-    assert found["empirical_total_variation"].value is not None
+    assert "fewer than 5 per state" in found["empirical_total_variation"].reason
+    enough = scored(grid, Evidence(samples=grid.val[:320]), Likelihood.NONE)
+    assert enough["empirical_total_variation"].value is not None
 
 
 def test_an_exact_law_is_compared_with_the_target():
@@ -86,7 +88,7 @@ def test_protocols_name_n_reference_and_features(ring):
     said = found["frechet_distance"].protocol
     for part in (
         "FrechetDistance()",
-        "ring-8 v1",
+        "ring-8 v2",
         "256 samples",
         f"against 256 of {len(ring.test)} test rows",
         "identity",

@@ -248,7 +248,7 @@ def test_rows_are_fixed_and_leave_the_random_state_alone():
     second = load_task("ring-8")
     assert torch.equal(first.train, second.train) and torch.equal(first.test, second.test)
     sizes = [len(rows) for rows in (first.train, first.val, first.test)]
-    assert sizes == [10_000, 2_000, 4_096]
+    assert sizes == [50_000, 2_000, 4_096]
     assert len(torch.cat([first.train, first.val, first.test]).unique(dim=0)) == sum(sizes)
 
 

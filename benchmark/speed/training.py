@@ -1,0 +1,136 @@
+"""Training steps against other libraries': the same net, batch and optimiser, the same rows.
+
+Every function takes rows `(N, d)` and rows that are left aside, makes 200 steps and returns the
+loss of the trained net on the first 1,024 of the latter, so that times compare at equal work and
+values show that the work was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...baselines.autoregressive.made import MADE
+from ...baselines.flows.nsf import NSF
+from ...baselines.nets.time import TimeMLP
+from ...baselines.training import NeuralModel
+from ...baselines.transport.flow_matching import FlowMatching
+from ..contract.model import Budget
+from ..contract.task import Domain, TrainingTask
+
+STEPS, BATCH, LR, JUDGED = 200, 128, 2e-3, 1024
+WIDTH, TRANSFORMS, BINS, BOUND = 64, 4, 8, 4.0
+
+
+def _fit(model: NeuralModel, rows: Tensor) -> None:
+    model.half_life = 0.0  # type: ignore[misc]
+    model.selects_on_val = False  # type: ignore[misc]
+    model.fit(TrainingTask(model.domain, rows), Budget(STEPS, BATCH))
+
+
+def _batches(rows: Tensor) -> Iterator[Tensor]:
+    """Yields batches of a shuffled epoch after the other, as a library's user writes it."""
+    set_of_rows = torch.utils.data.TensorDataset(rows)
+    loader = torch.utils.data.DataLoader(set_of_rows, BATCH, shuffle=True, drop_last=True)
+    while True:
+        for (batch,) in loader:
+            yield batch
+
+
+def _descend(net: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor) -> None:
+    optimizer = torch.optim.Adam(net.parameters(), lr=LR)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+    for _, batch in zip(range(STEPS), _batches(rows), strict=False):
+        optimizer.zero_grad()
+        loss(batch).backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 10.0)
+        optimizer.step()
+        schedule.step()
+
+
+def nsf(x: Tensor, y: Tensor) -> float:
+    """Steps of a coupling spline flow; nats a row."""
+    torch.manual_seed(0)
+    model = NSF(Domain((x.shape[1],)), TRANSFORMS, WIDTH, 1, BINS, BOUND, lr=LR)
+    _fit(model, x)
+    return -float(model.log_prob(y[:JUDGED]).mean())
+
+
+def nsf_zuko(x: Tensor, y: Tensor) -> float:
+    """The same by zuko: coupling, as many layers, hidden layers and bins."""
+    zuko: Any = import_module("zuko")
+    torch.manual_seed(0)
+    hidden = (WIDTH,) * 3  # a linear layer, and a block of two
+    flow = zuko.flows.NSF(
+        x.shape[1], 0, BINS, transforms=TRANSFORMS, hidden_features=hidden, passes=2
+    )
+    mean, std = x.mean(0), x.std(0)
+    _descend(flow, lambda batch: -flow().log_prob((batch - mean) / std).mean(), x)
+    with torch.no_grad():
+        log_p = flow().log_prob((y[:JUDGED] - mean) / std) - std.log().sum()
+    return -float(log_p.mean())
+
+
+def _bits(x: Tensor) -> Tensor:
+    return (x > 0).long()
+
+
+def made(x: Tensor, y: Tensor) -> float:
+    """Steps of a masked autoregressive net on the signs of the features; nats a row."""
+    torch.manual_seed(0)
+    model = MADE(Domain((x.shape[1],), levels=2), (256, 256), lr=LR)
+    _fit(model, _bits(x))
+    return -float(model.log_prob(_bits(y[:JUDGED])).mean())
+
+
+def made_zuko(x: Tensor, y: Tensor) -> float:
+    """The same by zuko's masked net, which has no direct connections."""
+    zuko: Any = import_module("zuko")
+    torch.manual_seed(0)
+    d = x.shape[1]
+    before = torch.ones(d, d).tril(-1).bool()
+    net = zuko.nn.MaskedMLP(before, hidden_features=(256, 256))
+
+    def loss(batch: Tensor) -> Tensor:
+        bits = _bits(batch).float()
+        total = functional.binary_cross_entropy_with_logits(
+            net(2 * bits - 1), bits, reduction="sum"
+        )
+        return total / len(bits)
+
+    _descend(net, loss, x)
+    with torch.no_grad():
+        return float(loss(y[:JUDGED]))
+
+
+def flow_matching(x: Tensor, y: Tensor) -> float:
+    """Steps of flow matching; the mean squared error of the velocity."""
+    torch.manual_seed(0)
+    model = FlowMatching(Domain((x.shape[1],)), lr=LR)
+    _fit(model, x)
+    with torch.no_grad():
+        return float(model.loss(y[:JUDGED]))
+
+
+def flow_matching_torchcfm(x: Tensor, y: Tensor) -> float:
+    """The same net in the loop of torchcfm's examples."""
+    cfm: Any = import_module("torchcfm.conditional_flow_matching")
+    torch.manual_seed(0)
+    net, matcher = TimeMLP(x.shape[1], (128, 128, 128)), cfm.ConditionalFlowMatcher(sigma=1e-4)
+    mean, std = x.mean(0), x.std(0)
+
+    def loss(batch: Tensor) -> Tensor:
+        data = (batch - mean) / std
+        t, point, velocity = matcher.sample_location_and_conditional_flow(
+            torch.randn_like(data), data
+        )
+        return (net(point, t) - velocity).square().mean()
+
+    _descend(net, loss, x)
+    with torch.no_grad():
+        return float(loss(y[:JUDGED]))
