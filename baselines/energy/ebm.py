@@ -43,8 +43,9 @@ class EBM(NeuralModel):
     | real, or many ordered levels | standardised, dequantised | N(0, I) | unknown |
     | bits, names, up to 2^16 states | one-hot | marginals of train | enumeration, or unknown |
 
-    Where log Z is known the likelihood is EXACT, else UNNORMALIZED: -E with all Jacobians. On real
-    domains it is that of the density blurred by N(0, step / 2) in u.
+    Where log Z is known (by quadrature to six digits and more) the likelihood is EXACT, else
+    UNNORMALIZED: -E with all Jacobians. On real domains it is that of the density blurred by
+    N(0, step / 2) in u.
 
     Args:
         domain: What one point is.
@@ -201,9 +202,7 @@ class EBM(NeuralModel):
         return (value - self.log_normaliser).to(value) if self.knows_log_z else value
 
     def estimator(self, draws: int | None = None) -> str:
-        if not self.knows_log_z:
-            return "without log Z"
-        return "log Z by enumeration" if self.one_hot else "log Z by quadrature"
+        return "exact" if self.knows_log_z else "without log Z"
 
     def _one_hot(self, level: Tensor) -> Tensor:
         return functional.one_hot(level, self.marginals.shape[1]).to(self.marginals)
