@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import pytest
 import torch
 from dgmbench import metrics
 from dgmbench.baselines import MODELS
+from dgmbench.benchmark.run.job import Job
 from dgmbench.benchmark.run.keys import content as keys
 from dgmbench.benchmark.run.keys.sources import Sources, version
-from dgmbench.benchmark.suites.suite import ModelSpec
+from dgmbench.benchmark.run.keys.stage_keys import stage_keys
+from dgmbench.benchmark.suites import SUITES
+from dgmbench.benchmark.suites.suite import ModelSpec, Recipe
 from dgmbench.benchmark.tasks import TASKS, outline_of
 from dgmbench.benchmark.tasks.densities.mixtures import Mixture
 from dgmbench.metrics.features import digits_cnn
@@ -227,3 +231,24 @@ def test_a_large_file_is_hashed_once(monkeypatch, tmp_path):
     keys._hashed.cache_clear()
     monkeypatch.setattr(keys, "_hashed", lambda *_: pytest.fail("hashed again"))
     assert keys.file_sha256(large) == first
+
+
+def test_a_recipe_is_a_part_of_what_is_trained():
+    """Its steps, batch size and arguments train again; whether it had converged does not."""
+
+    def train_key(**recipe):
+        suite = replace(SUITES["quick"], recipes={"plane": {"nsf": Recipe(**recipe)}})
+        spec = suite.spec("nsf", "plane")
+        job = Job(suite, outline_of("ring-8"), spec, 0, "cpu", Path(), suite.probes)
+        return stage_keys(job)["train"]
+
+    usual = train_key(steps=100, batch_size=64)
+    assert train_key(steps=100, batch_size=64, converged=True) == usual
+    others = [
+        train_key(steps=200, batch_size=64),
+        train_key(steps=100, batch_size=128),
+        train_key(steps=100, batch_size=64, arguments={"bins": 12}),
+    ]
+    assert len({usual, *others}) == 4
+    asked = {"arguments": {"particles": 4}}
+    assert train_key(steps=100, batch_size=64, **asked) == usual
