@@ -131,7 +131,7 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "hidden": (NARROW, WIDE),
         "channels": (16, 32),
         "step": (0.005, 0.01, 0.02),
-        "chain": (5, 10),
+        "chain": (5, 10, 20),
         "lr": (1e-3, 2e-3),
     },
     "gmmn": {
