@@ -15,11 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...baselines.autoregressive.made import MADE
-from ...baselines.flows.nsf import NSF
+from ...baselines import MODELS
 from ...baselines.nets.time import TimeMLP
-from ...baselines.training import NeuralModel
-from ...baselines.transport.flow_matching import FlowMatching
 from ..contract.model import Budget
 from ..contract.task import Domain, TrainingTask
 
@@ -27,9 +24,8 @@ STEPS, BATCH, LR, JUDGED = 200, 128, 2e-3, 1024
 WIDTH, TRANSFORMS, BINS, BOUND = 64, 4, 8, 4.0
 
 
-def _fit(model: NeuralModel, rows: Tensor) -> None:
-    model.half_life = 0.0  # type: ignore[misc]
-    model.selects_on_val = False  # type: ignore[misc]
+def _fit(model: Any, rows: Tensor) -> None:
+    model.half_life, model.selects_on_val = 0.0, False
     model.fit(TrainingTask(model.domain, rows), Budget(STEPS, BATCH))
 
 
@@ -56,7 +52,7 @@ def _descend(net: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor) -> 
 def nsf(x: Tensor, y: Tensor) -> float:
     """Steps of a coupling spline flow; nats a row."""
     torch.manual_seed(0)
-    model = NSF(Domain((x.shape[1],)), TRANSFORMS, WIDTH, 1, BINS, BOUND, lr=LR)
+    model = MODELS["nsf"](Domain((x.shape[1],)), TRANSFORMS, WIDTH, 1, BINS, BOUND, lr=LR)
     _fit(model, x)
     return -float(model.log_prob(y[:JUDGED]).mean())
 
@@ -77,13 +73,14 @@ def nsf_zuko(x: Tensor, y: Tensor) -> float:
 
 
 def _bits(x: Tensor) -> Tensor:
-    return (x > 0).long()
+    """Signs of running sums: bits that depend on those before them."""
+    return (x.cumsum(1) > 0).long()
 
 
 def made(x: Tensor, y: Tensor) -> float:
-    """Steps of a masked autoregressive net on the signs of the features; nats a row."""
+    """Steps of a masked autoregressive net on signs of the features' running sums; nats a row."""
     torch.manual_seed(0)
-    model = MADE(Domain((x.shape[1],), levels=2), (256, 256), lr=LR)
+    model = MODELS["made"](Domain((x.shape[1],), levels=2), (256, 256), lr=LR)
     _fit(model, _bits(x))
     return -float(model.log_prob(_bits(y[:JUDGED])).mean())
 
@@ -111,7 +108,7 @@ def made_zuko(x: Tensor, y: Tensor) -> float:
 def flow_matching(x: Tensor, y: Tensor) -> float:
     """Steps of flow matching; the mean squared error of the velocity."""
     torch.manual_seed(0)
-    model = FlowMatching(Domain((x.shape[1],)), lr=LR)
+    model = MODELS["flow-matching"](Domain((x.shape[1],)), lr=LR)
     _fit(model, x)
     with torch.no_grad():
         return float(model.loss(y[:JUDGED]))

@@ -36,7 +36,9 @@ ALLOWED = {
         "benchmark.run", "benchmark.suites", "benchmark.tasks", "benchmark.contract",
         "benchmark.names", "baselines", "metrics", "__version__",
     },
-    "benchmark.speed": {"benchmark.speed", "benchmark.run.cost", "metrics"},
+    "benchmark.speed": {
+        "benchmark.speed", "benchmark.run.cost", "benchmark.contract", "baselines", "metrics",
+    },
     "benchmark.cli": {"benchmark", "baselines", "metrics", "leaderboards", "__version__"},
     "baselines": {"baselines", "benchmark.contract"},
     "leaderboards": {"leaderboards", "benchmark.contract.record", "benchmark.contract.files"},

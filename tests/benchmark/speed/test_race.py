@@ -10,6 +10,7 @@ import pytest
 from dgmbench.benchmark.speed import cases as speed_cases
 from dgmbench.benchmark.speed import peers as speed_peers
 from dgmbench.benchmark.speed import race as speed
+from dgmbench.benchmark.speed import training as speed_training
 from dgmbench.benchmark.speed import worker as speed_worker
 from dgmbench.benchmark.speed.cases import CASES, Case, Contender
 from dgmbench.benchmark.speed.report import Timing, draw, print_timings, write_markdown
@@ -158,9 +159,10 @@ def test_unknown_cases_and_no_repeats_are_refused(tmp_path):
 
 
 def test_every_case_has_a_floor_and_an_aim():
-    assert len(CASES) == 14
+    assert len(CASES) == 18
     for case in CASES.values():
-        assert case.flops(case.n, case.d) > 0
+        # A training step has no product that it could not do without.
+        assert (case.flops(case.n, case.d) > 0) == ("steps" not in case.name), case.name
         aims = [case.faster, case.seconds, *(peer.aim for peer in case.peers)]
         assert any(aim is not None for aim in aims), case.name
 
@@ -179,7 +181,12 @@ def peers_path(monkeypatch):
 @pytest.mark.peers
 @pytest.mark.parametrize(
     "case, peer",
-    [(case, peer) for case in CASES.values() for peer in case.peers if case.d <= 512],
+    [
+        (case, peer)
+        for case in CASES.values()
+        for peer in case.peers
+        if case.d <= 512 and "steps" not in case.name
+    ],
     ids=lambda part: part.name,
 )
 def test_peers_and_we_compute_the_same_number(case, peer, peers_path):
@@ -191,9 +198,31 @@ def test_peers_and_we_compute_the_same_number(case, peer, peers_path):
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("name", [name for name in CASES if "steps" in name])
+def test_peers_and_we_train_to_about_the_same_loss(name, peers_path):
+    case = CASES[name]
+    (peer,) = case.peers
+    pytest.importorskip(peer.package)
+    x, y = speed_cases.features(3000, case.d)
+    assert peer.call(x, y) == pytest.approx(case.ours(x, y), rel=0.1)
+
+
+@pytest.mark.peers
 def test_the_stand_in_for_torchvision_leads_nowhere(peers_path):
     speed_peers.without_torchvision()
     import torchvision.transforms.functional as functional
     from torchvision.datasets import CIFAR10
 
     assert isinstance(functional.resize, type) and isinstance(CIFAR10, type)
+
+
+@pytest.mark.parametrize("name", ["nsf-steps-2", "made-steps-64", "flow-matching-steps-2"])
+def test_the_steps_that_are_timed_train(name, monkeypatch):
+    """A hundred steps more lower the loss: what is timed is work."""
+    case = CASES[name]
+    rows = speed_cases.features(2000, case.d)
+    losses = []
+    for steps in (1, 100):
+        monkeypatch.setattr(speed_training, "STEPS", steps)
+        losses.append(case.ours(*rows))
+    assert losses[1] < losses[0] - 0.01
