@@ -199,12 +199,14 @@ def test_peers_and_we_compute_the_same_number(case, peer, peers_path):
 
 @pytest.mark.peers
 @pytest.mark.parametrize("name", [name for name in CASES if "steps" in name])
-def test_peers_and_we_train_to_about_the_same_loss(name, peers_path):
+def test_our_steps_do_as_much_as_those_of_peers(name, peers_path):
+    """Their masked net has no direct connections, and learns less for it."""
     case = CASES[name]
     (peer,) = case.peers
     pytest.importorskip(peer.package)
-    x, y = speed_cases.features(3000, case.d)
-    assert peer.call(x, y) == pytest.approx(case.ours(x, y), rel=0.1)
+    x, y = speed_cases.features(case.n, case.d)
+    theirs = peer.call(x, y)
+    assert case.ours(x, y) <= theirs + 0.05 * abs(theirs)
 
 
 @pytest.mark.peers
