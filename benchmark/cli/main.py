@@ -193,7 +193,7 @@ def speed(
 @app.command()
 def tune(
     suite: SuiteName = "quick",
-    trials: Annotated[int, typer.Option(help="Random trials a model and kind, at most.")] = 16,
+    trials: Annotated[int, typer.Option(help="Random trials a model and kind, at most.")] = 8,
     models: Names = None,
     tasks: Names = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
