@@ -197,11 +197,13 @@ def tune(
     models: Names = None,
     tasks: Names = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Repeat what was tried.")] = False,
 ) -> None:
     """Choose the arguments of the models on validation data; for maintainers of a suite."""
     from ..run.tuning import tune as choose
 
-    choose(suite, trials=trials, models=split(models), tasks=split(tasks), workers=workers)
+    names = {"models": split(models), "tasks": split(tasks)}
+    choose(suite, trials=trials, **names, workers=workers, again=again)
 
 
 def split(names: str | None) -> list[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -56,6 +57,32 @@ def _status(name: str) -> int:
         return 0
     fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
     return int(fields[name].split()[0]) * 1024
+
+
+class Clock:
+    """Seconds since the object was made: of a clock on the wall, and of the cores that were used.
+
+    Core seconds do not depend on what else a machine does, so that they set and check budgets.
+
+    Args:
+        device: "cpu" or "cuda".
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        synchronise(device)
+        self.wall, self.cores = time.perf_counter(), time.process_time()
+
+    def seconds(self) -> float:
+        """Returns the seconds that went by."""
+        synchronise(self.device)
+        return time.perf_counter() - self.wall
+
+    def core_seconds(self) -> float:
+        """Returns the seconds of all cores together; on a GPU those that went by."""
+        if self.device.startswith("cuda"):
+            return self.seconds()
+        return time.process_time() - self.cores
 
 
 def synchronise(device: str) -> None:

@@ -4,8 +4,8 @@ A trial trains a model with arguments drawn at random from its space and judges 
 to three tasks of the kind; test is not touched. Trials are halved in turns (Jamieson & Talwalkar
 2016, arXiv:1502.07943): all make a short run, the better ones a longer one, the best one a whole
 run, so that a model's trials cost three whole runs per task. Where a suite names a compute class,
-the steps of a trial follow from the seconds that a step takes. Spaces, trials and winners are kept
-in a file beside the suite.
+the steps of a trial follow from the processor seconds that a step takes. Spaces, trials and winners
+are kept in a file beside the suite; what was chosen before is a trial like another.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import inspect
 import json
 import math
 import random
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from typing import Any
 
 import torch
@@ -29,9 +29,11 @@ from ..contract.model import Budget, Diverged, Likelihood
 from ..contract.probe import Probe
 from ..contract.task import Task
 from ..names import known
-from ..suites import SUITES, choices_path, read_choices
+from ..suites import SUITES, choices_path, read_choices, recipes_of
+from ..suites.panels import effective
 from ..suites.suite import ModelSpec, Suite
 from ..tasks import Outline, outline_of
+from .cost import Clock
 from .job import Job, refused
 from .plan import choose_device
 from .probing import draw, likelihoods
@@ -56,27 +58,27 @@ def draws(
     trials: int,
     seed: int,
     defaults: Mapping[str, Any] | None = None,
+    chosen: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Returns the defaults (an empty dict) and distinct random draws, `trials` at most.
+    """Returns the defaults (an empty dict), the last choice and distinct random draws.
 
     Args:
         space: Argument to the values that it may take.
         trials: Number of trials, the defaults counted.
         seed: Seed of the draws.
         defaults: What the arguments are by default, so that no draw repeats them.
+        chosen: What was chosen before, if anything.
     """
-    size = math.prod(len(values) for values in space.values())
-    chooser = random.Random(seed)
-    found: list[dict[str, Any]] = [{}]
     usual = {name: (defaults or {}).get(name) for name in space}
-    inside = all(usual[name] in values for name, values in space.items())
-    seen = {repr(usual)} if inside else set()
-    while len(found) < trials and len(seen) < size:
-        draw = {name: chooser.choice(values) for name, values in space.items()}
-        if repr(draw) not in seen:
-            seen.add(repr(draw))
-            found.append(draw)
-    return found
+    found: list[dict[str, Any]] = [{}]
+    seen = [usual]
+    if chosen and trials > 1 and {**usual, **chosen} not in seen:
+        found.append(dict(chosen))
+        seen.append({**usual, **chosen})
+    points = [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+    random.Random(seed).shuffle(points)
+    new = (point for point in points if point not in seen)
+    return [*found, *islice(new, trials - len(found))]
 
 
 @dataclass
@@ -90,7 +92,7 @@ class Trial:
         value: The task's primary metric on val; None where it failed.
         stderr: Its standard error.
         nll: Mean negative log-likelihood of val in nats; None without one.
-        seconds: Of training.
+        seconds: Of training, of one core.
         converged: Whether the validation loss had stopped to fall.
         reason: Why it failed.
     """
@@ -143,9 +145,9 @@ def whole_run(job: Job, task: Task) -> int:
     for steps in TIMED:
         with all_seeded(TRIAL_SEED):
             model = made(job)
-            start = time.perf_counter()
+            clock = Clock(job.device)
             model.fit(task.for_training(), replace(suite.budget, steps=steps))
-            seconds.append(time.perf_counter() - start)
+            seconds.append(clock.core_seconds())
     each = max((seconds[2] - seconds[1]) / (TIMED[2] - TIMED[1]), 1e-4)
     return two_digits(60 * suite.core_minutes / each)
 
@@ -166,9 +168,9 @@ def _judge(trial: Trial, task: Task) -> None:
     budget = replace(job.suite.budget, steps=max(1, round(trial.share * trial.steps)))
     with all_seeded(derived_seed(TRIAL_SEED, "tuning", task.name, job.model.target)):
         model = made(job)
-        start = time.perf_counter()
+        clock = Clock(job.device)
         model.fit(task.for_training(), budget)
-        trial.seconds = time.perf_counter() - start
+        trial.seconds = clock.core_seconds()
     trial.converged = converged(getattr(model, "curve", []))
     seed = derived_seed(TRIAL_SEED, "sampling", task.name, job.model.target)
     with all_seeded(seed), torch.no_grad():
@@ -247,6 +249,7 @@ def tune(
     tasks: list[str] | None = None,
     workers: int | None = None,
     device: str = "auto",
+    again: bool = False,
 ) -> None:
     """Chooses recipes for the models of a suite and writes them beside it.
 
@@ -257,6 +260,8 @@ def tune(
         tasks: Names; by default the first three of each kind.
         workers: Worker processes; one per core by default.
         device: "auto", "cpu" or "cuda".
+        again: Repeat what has been tried; otherwise models are left out that have trials of as
+            many draws from the same space.
 
     Raises:
         ValueError: An unknown name, a suite that takes over the choices of another, or more than
@@ -284,7 +289,7 @@ def tune(
         for model in chosen_models:
             spec = ModelSpec.of(model, suite.models[model])
             admitted = [o for o in outlines[:MOST_TASKS] if not refused(spec, o.task)]
-            if admitted:
+            if admitted and (again or not _tried(suite, kind, model, trials)):
                 rows = halving(suite, spec, admitted, trials, where, run)
                 _write(suite, kind, model, rows, trials)
 
@@ -301,7 +306,11 @@ def halving(
     signature = inspect.signature(spec.load()).parameters
     defaults = {k: p.default for k, p in signature.items()} | dict(spec.arguments)
     defaults["batch_size"] = suite.budget.batch_size
-    going = draws(suite.spaces[spec.name], trials, 0, defaults)
+    task = outlines[0].task
+    before = recipes_of(suite.name).get(task.kind, {}).get(spec.name)
+    chosen = before and {**before.arguments, "batch_size": before.batch_size}
+    space = effective(suite.spaces[spec.name], task.domain)
+    going = draws(space, trials, 0, defaults, chosen)
     done: list[Trial] = []
     steps: dict[tuple[str, str], int] = {}
     for share, kept in ROUNDS:
@@ -342,6 +351,17 @@ def _run(work: list[Trial], workers: int, timeout: float) -> Iterator[Trial]:
         yield trial
 
 
+def _tried(suite: Suite, kind: str, model: str, trials: int) -> bool:
+    """Whether as many draws from today's space have been tried, so that a cut tune goes on."""
+    choices = read_choices(suite.name)
+    space = {name: list(values) for name, values in suite.spaces[model].items()}
+    return (
+        bool(choices.get("trials", {}).get(kind, {}).get(model))
+        and choices.get("spaces", {}).get(model) == space
+        and choices.get("trials_at_most") == trials
+    )
+
+
 def _write(suite: Suite, kind: str, model: str, trials: list[Trial], most: int) -> None:
     """Merges the recipe of a model and its trials into the file beside the suite."""
     choices = read_choices(suite.name)
@@ -360,7 +380,8 @@ def _write(suite: Suite, kind: str, model: str, trials: list[Trial], most: int) 
         }
     choices.setdefault("recipes", {}).setdefault(kind, {})[model] = recipe
     choices.setdefault("trials", {}).setdefault(kind, {})[model] = [t.told() for t in trials]
-    choices["spaces"] = {m: {k: list(v) for k, v in s.items()} for m, s in suite.spaces.items()}
+    space = {name: list(values) for name, values in suite.spaces[model].items()}
+    choices.setdefault("spaces", {})[model] = space
     choices["trials_at_most"] = most
     write_atomically(
         choices_path(suite.name), (json.dumps(choices, indent=1, sort_keys=True) + "\n").encode()

@@ -12,6 +12,7 @@ from ...baselines.classical.gmm import GMM
 from ...baselines.classical.kde import KDE
 from ...metrics.estimate import EstimatedMetric
 from ..contract.probe import Probe
+from ..contract.task import Domain
 
 Panel = Mapping[str, Callable[[], EstimatedMetric]]
 
@@ -74,7 +75,7 @@ NARROW, WIDE, WIDER, ONE = (128, 128), (256, 256), (512, 512), (1024,)
 DEEP, BROAD = (128, 128, 128), (256, 256, 256)
 
 # The search spaces of the models whose arguments are chosen on validation data. What has no effect
-# on a domain, such as the channels of a net on vectors, is not drawn there.
+# on a domain, such as the channels of a net on vectors, is not drawn there (`effective`).
 SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "vae": {
         "batch_size": (128, 256),
@@ -148,6 +149,16 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "log_z_lr": (0.05, 0.1),
     },
 }
+
+
+def effective(space: Mapping[str, tuple[Any, ...]], domain: Domain) -> dict[str, tuple[Any, ...]]:
+    """Returns the part of a search space that makes a difference on a domain."""
+    idle = set() if domain.is_image else {"channels", "codes"}
+    if domain.is_image and "channels" in space:
+        idle.add("hidden")  # convolutions stand in the place of perceptrons
+    if domain.levels is not None and (domain.levels <= 32 or domain.is_nominal):
+        idle.add("components")  # a conditional is a softmax over the levels
+    return {name: values for name, values in space.items() if name not in idle}
 
 
 def spaces_of(models: Mapping[str, Any]) -> dict[str, Mapping[str, tuple[Any, ...]]]:
