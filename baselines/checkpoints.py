@@ -26,12 +26,14 @@ class Checkpoint:
 
     Attributes:
         seconds: Training time before this process took the run up.
+        core_seconds: Processor time of it, of all threads together.
     """
 
     def __init__(self, path: Path, every: float = 60.0) -> None:
         self.path, self.every = path, every
         self.started = self.written = time.monotonic()
-        self.seconds = 0.0
+        self.cores = time.process_time()
+        self.seconds = self.core_seconds = 0.0
 
     def due(self) -> bool:
         """Whether it is time to write."""
@@ -41,8 +43,11 @@ class Checkpoint:
         """Writes a state in place of the one before."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        seconds = self.seconds + time.monotonic() - self.started
-        text = json.dumps({**note, "seconds": seconds})
+        spent = {
+            "seconds": self.seconds + time.monotonic() - self.started,
+            "core_seconds": self.core_seconds + time.process_time() - self.cores,
+        }
+        text = json.dumps({**note, **spent})
         try:
             held = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
             save_file(held, temporary, metadata={"note": text})
@@ -59,7 +64,7 @@ class Checkpoint:
                 note = json.loads((file.metadata() or {})["note"])
         except (OSError, SafetensorError, KeyError, ValueError):
             return None
-        self.seconds = float(note["seconds"])
+        self.seconds, self.core_seconds = float(note["seconds"]), float(note["core_seconds"])
         return tensors, note
 
     def clear(self) -> None:

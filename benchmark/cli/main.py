@@ -202,8 +202,8 @@ def tune(
     """Choose the arguments of the models on validation data; for maintainers of a suite."""
     from ..run.tuning import tune as choose
 
-    names = {"models": split(models), "tasks": split(tasks)}
-    choose(suite, trials=trials, **names, workers=workers, again=again)
+    who, where = split(models), split(tasks)
+    choose(suite, trials=trials, models=who, tasks=where, workers=workers, again=again)
 
 
 def split(names: str | None) -> list[str] | None:

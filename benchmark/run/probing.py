@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from ..contract.task import Task
 from .cost import counted_rows, synchronise
 from .scoring.subset import fixed_subset, judged
 from .seeding import all_seeded, derived_seed
+from .told import no_memory, told
 from .users.checks import check_range, checked_log_prob, checked_samples, plain
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 CHUNK_NUMBERS, CHUNK_ROWS = 2**19, 256
 LIKELIHOOD_ROWS = 1024
 WARM_UP_ROWS = 32
+Answered = TypeVar("Answered")
 CLAIMS = (Likelihood.EXACT, Likelihood.LOWER_BOUND, Likelihood.ESTIMATE)
 
 
@@ -44,18 +47,20 @@ def probe(job: Job, question: Probe, model: GenerativeModel, task: Task, store: 
 
     Raises:
         Diverged: A sample is NaN or infinite, or most lie far outside the data (`check_range`).
-        ValueError: What the model returned is not of its domain, or belies its claim.
+        ValueError: What the model drew is not of its domain. A likelihood that fails is told in
+            its own place: the samples have their metrics without it.
     """
     with torch.no_grad():
         if question.kind == "samples":
-            evidence, cost = _samples(job, question, model, task)
+            evidence, cost, reason = _samples(job, question, model, task)
         else:
             with _axis(job, "likelihood"):
-                evidence, cost = likelihoods(question, model, task), {}
+                (evidence, reason), cost = likelihoods(question, model, task), {}
     claim = {
         "likelihood": claim_of(model, evidence, question).value,
         "paper": model.paper,
         "estimator": _estimator(model, question),
+        "reason": reason,
     }
     with store.writing("probe", job.keys[question.name]) as folder:
         evidence.save(folder / "evidence.safetensors")
@@ -83,7 +88,7 @@ def _axis(job: Job, axis: Any) -> Iterator[None]:
 
 def _samples(
     job: Job, question: Probe, model: GenerativeModel, task: Task
-) -> tuple[Evidence, dict[str, Any]]:
+) -> tuple[Evidence, dict[str, Any], str]:
     n = job.samples(question)
     context = contexts(task, question, n)
     with _axis(job, "warm-up"):  # the first call pays for memory and kernels
@@ -100,11 +105,11 @@ def _samples(
         "nfe_reason": rows.reason,
         "flops_per_sample": flops,
     }
-    own = None
+    own, reason = None, ""
     if model.likelihood is Likelihood.EXACT:
         with _axis(job, "likelihood"):
-            own = log_probs(model, samples, context, None)
-    return Evidence(samples=samples, context=context, log_prob_samples=own), cost
+            own, reason = _tried(partial(log_probs, model, samples, context, None))
+    return Evidence(samples=samples, context=context, log_prob_samples=own), cost, reason
 
 
 def contexts(task: Task, question: Probe, n: int) -> Tensor | None:
@@ -153,26 +158,40 @@ def _flops_per_sample(
     return counter.total / n or None
 
 
-def likelihoods(question: Probe, model: GenerativeModel, task: Task) -> Evidence:
+def likelihoods(question: Probe, model: GenerativeModel, task: Task) -> tuple[Evidence, str]:
     """Returns what a model says of the test rows, of all states of a small domain, of log Z.
 
-    Raises:
-        ValueError: See `checked_log_prob`.
+    Returns:
+        The evidence, and why something of it is missing; empty where the model does not offer it.
     """
     log_prob = law = None
+    reasons = ["", ""]
     if model.likelihood in CLAIMS and task.test is not None:
-        try:
-            context = task.context.get("test")
-            context = None if context is None else judged(context, question)
-            log_prob = log_probs(model, judged(task.test, question), context, question.draws)
-        except NotImplementedError:
-            pass  # it has no likelihood after all
+        context = task.context.get("test")
+        context = None if context is None else judged(context, question)
+        rows = judged(task.test, question)
+        log_prob, reasons[0] = _tried(partial(log_probs, model, rows, context, question.draws))
     if model.likelihood is Likelihood.EXACT and task.domain.is_enumerable and not task.conditional:
-        law = log_probs(model, task.domain.states(), None, None).exp()
-    log_z = model.log_z()
-    return Evidence(
-        log_prob=log_prob, law=law, log_z=None if log_z is None else torch.tensor(float(log_z))
+        law, reasons[1] = _tried(partial(log_probs, model, task.domain.states(), None, None))
+    log_z, why = _tried(model.log_z)
+    evidence = Evidence(
+        log_prob=log_prob,
+        law=None if law is None else law.exp(),
+        log_z=None if log_z is None else torch.tensor(float(log_z)),
     )
+    return evidence, next(filter(None, (*reasons, why)), "")
+
+
+def _tried(ask: Callable[[], Answered]) -> tuple[Answered | None, str]:
+    """What a model answers, or None and why; what is not implemented is no failure."""
+    try:
+        return ask(), ""
+    except NotImplementedError:
+        return None, ""
+    except Exception as error:
+        if no_memory(error):
+            raise
+        return None, told(error)
 
 
 def log_probs(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SHOWN_IMAGES, SHOWN_POINTS = 64, 2048
 MEASURED = {
     "parameters": "trainable, or the numbers kept where none is trained by gradient",
+    "training_core_seconds": "processor time of all threads, whatever else the machine does",
     "training_flops": "counted by torch on one step of each phase, times the steps",
     "nfe": "rows that the network evaluates per sample",
     "flops_per_sample": "counted by torch",
@@ -33,6 +34,7 @@ MEASURED = {
 TRAINING_COSTS: tuple[tuple[str, str, str, str], ...] = (
     ("parameters", "", "", "the object has no parameters()"),
     ("training_seconds", "seconds", "lower", ""),
+    ("training_core_seconds", "seconds", "lower", "not counted on a GPU"),
     ("training_examples", "", "", "not counted"),
     ("training_flops", "", "lower", "not counted"),
     ("peak_memory", "bytes", "lower", ""),

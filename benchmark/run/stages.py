@@ -17,11 +17,8 @@ from .probing import probe
 from .recording import finish, note_phase
 from .scoring.answers import Answer, score_answers
 from .store import Store
-from .told import told
+from .told import no_memory, told
 from .training import restored, train
-
-# What CUDA, torch on the CPU and NumPy say where there is no memory left.
-NO_MEMORY = ("out of memory", "t allocate memory", "unable to allocate")
 
 
 def run_job(job: Job) -> Record:
@@ -107,10 +104,8 @@ def recorded(job: Job, phase: Phase, work: Callable[[], Any]) -> Any:
         return finish(job, "out of memory", phase, str(error) or "no memory left")
     except BaseException as error:  # recorded with its traceback: the other jobs go on
         _keep_traceback(job)
-        reason = told(error)
-        memory = any(words in reason.lower() for words in NO_MEMORY)
-        status: Status = "out of memory" if memory else "failed"
-        return finish(job, status, phase, reason)
+        status: Status = "out of memory" if no_memory(error) else "failed"
+        return finish(job, status, phase, told(error))
 
 
 def _keep_traceback(job: Job) -> None:

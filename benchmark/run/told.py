@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ..contract.record import MOST, clipped
 
+# What CUDA, torch on the CPU and NumPy say where there is no memory left.
+_NO_MEMORY = ("out of memory", "t allocate memory", "unable to allocate")
+
 
 def told(error: BaseException, most: int = MOST) -> str:
     """Returns the type of an error and the beginning of what it says, on one line.
@@ -18,3 +21,8 @@ def told(error: BaseException, most: int = MOST) -> str:
         said = ""
     kind = type(error).__name__
     return clipped(f"{kind}: {said}" if said else kind, most)
+
+
+def no_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no memory left."""
+    return isinstance(error, MemoryError) or any(w in told(error).lower() for w in _NO_MEMORY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from ...baselines.checkpoints import Checkpoint
 from ..contract.model import GenerativeModel
-from .cost import PeakMemory, synchronise
+from .cost import Clock, PeakMemory
 from .seeding import all_seeded, derived_seed
 from .users.user_model import build
 
@@ -36,14 +35,14 @@ def train(job: Job, task: Any, store: Store) -> GenerativeModel:
     # Initialisation is part of training: the seed holds for both.
     with all_seeded(derived_seed(job.seed, "training", job.task.name, job.model.target)):
         model = made(job)
-        memory, start = PeakMemory(job.device), time.perf_counter()
+        memory, clock = PeakMemory(job.device), Clock(job.device)
         checkpoint = _checkpoint(job, store)
         if getattr(model, "resumes", False) is True:
             model.fit(task, job.budget, checkpoint)  # type: ignore[call-arg]
         else:
             model.fit(task, job.budget)
-        synchronise(job.device)
-        seconds = checkpoint.seconds + time.perf_counter() - start
+        seconds = checkpoint.seconds + clock.seconds()
+        of_cores = checkpoint.core_seconds + clock.core_seconds()
         peak = memory.read(), memory.growth()
     with store.writing("train", job.keys["train"]) as folder:
         state = _state(model)
@@ -53,7 +52,7 @@ def train(job: Job, task: Any, store: Store) -> GenerativeModel:
             (folder / "layout.json").write_text(json.dumps(layout))
         curve = [list(row) for row in getattr(model, "curve", [])]
         (folder / "curve.json").write_text(json.dumps(curve))
-        cost = _cost(model, job, seconds, peak)
+        cost = _cost(model, job, seconds, of_cores, peak)
         (folder / "cost.json").write_text(json.dumps(cost))
     return model
 
@@ -101,18 +100,33 @@ def _state(model: Any) -> dict[str, Tensor] | None:
 
 
 def _cost(
-    model: GenerativeModel, job: Job, seconds: float, memory: tuple[int, int | None]
+    model: GenerativeModel,
+    job: Job,
+    seconds: float,
+    core_seconds: float,
+    memory: tuple[int, int | None],
 ) -> dict[str, Any]:
+    on_cores = not job.device.startswith("cuda")
+    over = _over_class(job, core_seconds) if on_cores else []
     return {
         "device": model.device.type,
         "parameters": _count(model),
         "training_seconds": seconds,
+        "training_core_seconds": core_seconds if on_cores else None,
         "training_examples": _number(model, "examples"),
         "training_flops": _number(model, "training_flops"),
         "peak_memory": memory[0],
         "memory_growth": memory[1],
-        "notes": list(dict.fromkeys(getattr(model, "notes", ()))),
+        "notes": [*dict.fromkeys(getattr(model, "notes", ())), *over],
     }
+
+
+def _over_class(job: Job, core_seconds: float) -> list[str]:
+    """Says that a model spent more than half as much again as the compute class of its suite."""
+    minutes, spent = job.suite.core_minutes, core_seconds / 60
+    if not minutes or spent <= 1.5 * minutes:
+        return []
+    return [f"trained for {spent:.1f} core-minutes where the suite's class is {minutes:g}"]
 
 
 def _checkpoint(job: Job, store: Store) -> Checkpoint:

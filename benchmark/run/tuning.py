@@ -4,8 +4,8 @@ A trial trains a model with arguments drawn at random from its space and judges 
 to three tasks of the kind; test is not touched. Trials are halved in turns (Jamieson & Talwalkar
 2016, arXiv:1502.07943): all make a short run, the better ones a longer one, the best one a whole
 run, so that a model's trials cost three whole runs per task. Where a suite names a compute class,
-the steps of a trial follow from the processor seconds that a step takes. Spaces, trials and winners
-are kept in a file beside the suite; what was chosen before is a trial like another.
+the steps of a trial follow from the processor seconds that a step takes. Spaces, trials and
+winners are kept in a file beside the suite; what was chosen before is a trial like another.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def _judge(trial: Trial, task: Task) -> None:
         samples = Probe("samples")
         seen = {"samples": Evidence(samples=draw(model, samples, n, None, task))}
         if model.likelihood is not Likelihood.NONE and "nll" in job.suite.metrics:
-            seen["likelihood"] = likelihoods(Probe("likelihood"), model, task)
+            seen["likelihood"], _ = likelihoods(Probe("likelihood"), model, task)
     for name in dict.fromkeys((task.primary, "nll")):
         question = Probe("samples" if reads(job.suite.metrics[name], samples) else "likelihood")
         if question.kind not in seen or name in task.refuses:
@@ -308,7 +308,7 @@ def halving(
     defaults["batch_size"] = suite.budget.batch_size
     task = outlines[0].task
     before = recipes_of(suite.name).get(task.kind, {}).get(spec.name)
-    chosen = before and {**before.arguments, "batch_size": before.batch_size}
+    chosen = None if before is None else {**before.arguments, "batch_size": before.batch_size}
     space = effective(suite.spaces[spec.name], task.domain)
     going = draws(space, trials, 0, defaults, chosen)
     done: list[Trial] = []

@@ -75,6 +75,7 @@ _THEMES = {
     "cost": {
         "parameters": "Parameters",
         "training_seconds": "Training time",
+        "training_core_seconds": "Core time",
         "training_flops": "Training FLOPs",
         "training_examples": "Examples",
         "samples_per_second": "Samples per second",
@@ -88,7 +89,12 @@ THEMES = tuple(_THEMES)
 _THEME_OF = {metric: theme for theme, labels in _THEMES.items() for metric in labels}
 LABELS = {metric: label for labels in _THEMES.values() for metric, label in labels.items()}
 _ORDER = {metric: place for place, metric in enumerate(LABELS)}
-_COST_UNITS = {"training_seconds": "s", "peak_memory": "B", "memory_growth": "B"}
+_COST_UNITS = {
+    "training_seconds": "s",
+    "training_core_seconds": "s",
+    "peak_memory": "B",
+    "memory_growth": "B",
+}
 
 
 def label(metric: str) -> str:

@@ -29,6 +29,7 @@ from .threads import spread
 TIE = 1e-12
 _BLOCK = 2**21  # entries of a block of the distance matrix,
 _LEAST_ROWS = 128  # which has so many rows at least: a product of fewer takes twice the time
+_CENTRED = 256  # rows whose median is the origin, about
 _GROUP = 16  # columns whose minimum stands for them in the first bound on the k-th distance
 
 
@@ -45,9 +46,12 @@ class _Screen:
 
     @classmethod
     def of(cls, x: Tensor, y: Tensor) -> _Screen:
-        center = y.mean(dim=0)
+        # A median, so that no far point takes the others off the origin; any center is right.
+        center = y[:: max(1, len(y) // _CENTRED)].median(dim=0).values
         ends = [v.amax(dim=0) - center for v in (x, y)] + [center - v.amin(dim=0) for v in (x, y)]
-        scale = max(float(torch.stack(ends).amax()), torch.finfo(x.dtype).tiny)
+        # The farthest coordinate is 1e15, so that squares of those 1e-30 times as large are above
+        # what underflows, and sums of 4,096 squares below what overflows.
+        scale = max(float(torch.stack(ends).amax()) / 1e15, torch.finfo(x.dtype).tiny)
         dtype = _screen_dtype(x)
         c = (x.shape[1] + 16) * torch.finfo(dtype).eps
         a = _scaled(x, center, scale, dtype)

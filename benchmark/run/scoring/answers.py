@@ -38,6 +38,7 @@ class Answer:
         estimator: How they are computed.
         paper: What the model cites.
         cost: What the answer cost, by name.
+        reason: Why a likelihood that the model claims is missing; empty where none is.
     """
 
     probe: Probe
@@ -46,6 +47,7 @@ class Answer:
     estimator: str = ""
     paper: str = ""
     cost: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
 
     @classmethod
     def load(cls, probe: Probe, folder: Path) -> Answer:
@@ -58,6 +60,7 @@ class Answer:
             claim["estimator"],
             claim["paper"],
             json.loads((folder / "cost.json").read_text()),
+            claim["reason"],
         )
 
 
@@ -84,7 +87,7 @@ def score_answers(
     for answer in answers:
         inputs = Inputs(
             task, answer.probe, answer.evidence, answer.likelihood, answer.estimator, cache,
-            job.device,
+            job.device, answer.reason,
         )  # fmt: skip
         found += scores(job.suite, inputs)
     claim = _claim(answers)
@@ -106,7 +109,7 @@ def score_answers(
         likelihood=claim.likelihood.value,
         paper=claim.paper,
         flags=_flags(answers, task),
-        notes=tuple((trained or {}).get("notes", ())),
+        notes=_notes(answers, (trained or {}).get("notes", ())),
         log_prob={
             a.probe.name: encoded(a.evidence.log_prob)
             for a in answers
@@ -136,6 +139,11 @@ def _flags(answers: Iterable[Answer], task: Task) -> tuple[str, ...]:
         for flag in copy_flags(a.evidence.samples, task)
     ]
     return tuple(dict.fromkeys(found))
+
+
+def _notes(answers: Iterable[Answer], trained: Iterable[str]) -> tuple[str, ...]:
+    failed = dict.fromkeys(f"its log_prob failed: {a.reason}" for a in answers if a.reason)
+    return (*trained, *failed)
 
 
 def _joined(answers: Iterable[Answer]) -> Evidence:

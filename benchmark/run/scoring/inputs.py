@@ -62,6 +62,7 @@ class Inputs:
         estimator: How they were computed ("exact", "IWAE-64").
         cache: Keeps the features of test and train rows, which are the same for every model.
         device: Where features and metrics are computed.
+        reason: Why a likelihood that the model claims is missing, if one is.
 
     Attributes:
         missing: Name to the reason why there is none.
@@ -77,7 +78,9 @@ class Inputs:
         estimator: str = "",
         cache: FeatureCache | None = None,
         device: str = "cpu",
+        reason: str = "",
     ) -> None:
+        self.reason = reason
         self.task, self.probe, self.likelihood, self.estimator = task, probe, likelihood, estimator
         self.cache, self.device = cache, device
         self.n = 0 if evidence.samples is None else len(evidence.samples)
@@ -155,7 +158,7 @@ class Inputs:
         return self.cache(network, points)
 
     def _own(self, samples: Tensor, evidence: Evidence) -> None:
-        exact = "the model's own log p(x) is not exact"
+        exact = self.reason or "the model's own log p(x) is not exact"
         self._put("log_prob_samples", evidence.log_prob_samples, exact)
         density = self.task.log_density
         given = () if evidence.context is None else (evidence.context,)
@@ -163,7 +166,7 @@ class Inputs:
         self._put("log_density_samples", at_samples, "the density of the task is not known")
 
     def _likelihood(self, evidence: Evidence) -> None:
-        why = {
+        why = self.reason or {
             Likelihood.NONE: "the model gives samples, no likelihood",
             Likelihood.UNNORMALIZED: "log p(x) up to a constant: no NLL until it is estimated",
         }.get(self.likelihood, "the log-probability was not probed")

@@ -130,7 +130,9 @@ def plain(x: Any, what: str) -> Tensor:
     if isinstance(x, Tensor):
         if x.is_complex():
             raise ValueError(f"Expected real numbers in {what}, got complex ones.")
-        return x.detach().cpu()
+        if x.is_meta:
+            raise ValueError(f"Expected numbers in {what}, got a tensor on the meta device.")
+        return x.detach().to_dense().cpu()
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError(f"Expected numbers in {what}, got a masked array with missing ones.")
     array = _array(x, what)

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
-from dgmbench.benchmark.run.cost import counted_rows
+from dgmbench.benchmark.run.cost import Clock, counted_rows
+from dgmbench.benchmark.run.training import _over_class
+from dgmbench.benchmark.suites import SUITES
 from torch import nn
 
 PEAK = """
@@ -82,3 +87,21 @@ def test_what_is_not_counted_says_so():
     with counted_rows(Held(model=Nested())) as count:
         pass
     assert "not called as modules" in count.reason
+
+
+def test_core_seconds_are_those_of_the_process_alone():
+    clock = Clock("cpu")
+    time.sleep(0.2)
+    assert clock.seconds() > 0.2 > 2 * clock.core_seconds()
+    while clock.core_seconds() < 0.05:
+        pass
+    assert clock.seconds() > 0.25
+
+
+def test_a_model_above_the_compute_class_is_told():
+    suite = replace(SUITES["quick"], core_minutes=1.0)
+    job = SimpleNamespace(suite=suite)
+    assert _over_class(job, 80.0) == []
+    (note,) = _over_class(job, 120.0)
+    assert note == "trained for 2.0 core-minutes where the suite's class is 1"
+    assert _over_class(SimpleNamespace(suite=SUITES["quick"]), 1e6) == []

@@ -182,6 +182,7 @@ def test_a_record_says_what_the_model_was_allowed_and_what_it_cost(record):
     assert record.budget == {"steps": 1, "batch_size": 8}
     costs = {s.metric: s for s in record.scores}
     assert costs["training_seconds"].value > 0
+    assert costs["training_core_seconds"].value > 0
     assert "flops_per_sample" in costs
 
 

@@ -2,7 +2,12 @@ import sys
 
 import pytest
 import torch
-from dgmbench.metrics.numerics.neighbours import nearest_neighbours, pairs_within
+from dgmbench.metrics.numerics import neighbours
+from dgmbench.metrics.numerics.neighbours import (
+    nearest_neighbours,
+    pairs_within,
+    squared_distances,
+)
 
 
 def points(n, d, seed=0):
@@ -42,6 +47,29 @@ def test_an_outlier_that_dwarfs_all_other_distances_does_no_harm():
     distance, _ = nearest_neighbours(x, x, 3, exclude_self=True)
     expected = brute(x, x).fill_diagonal_(torch.inf).sort(dim=1).values[:, :3]
     torch.testing.assert_close(distance, expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_far_point_leaves_the_screen_as_sharp_as_it_was(side, monkeypatch):
+    """Else every pair is measured by its difference: minutes where seconds are due."""
+    measured = []
+
+    def counted(x, y, i, j):
+        measured.append(len(i))
+        return squared_distances(x, y, i, j)
+
+    monkeypatch.setattr(neighbours, "squared_distances", counted)
+    sides = [points(400, 2, 1), points(600, 2, 2)]
+    sides[side][3] = 1e20
+    x, y = sides
+    distance, _ = nearest_neighbours(x, y, 5)
+    expected = brute(x, y).sort(dim=1)
+    torch.testing.assert_close(distance, expected.values[:, :5], rtol=1e-14, atol=0)
+    assert sum(measured) < 3 * 5 * len(x) + len(y)
+    reach = expected.values[:, 4]
+    near = torch.cat([i for i, _, _ in pairs_within(x, y, reach, torch.zeros_like(y[:, 0]))])
+    assert len(near) >= 5 * (len(x) - 1)
+    assert sum(measured) < 2 * (3 * 5 * len(x) + len(y))
 
 
 @pytest.mark.parametrize("d", [1, 5, 300])

@@ -18,6 +18,13 @@ def test_few_rows_are_all_kept_and_of_many_some(n, d, kept):
     assert len(chosen) == len(set(chosen.tolist())) == kept
 
 
+@pytest.mark.parametrize("far", [-1e9, 1e9])
+def test_a_row_far_out_is_among_them(far):
+    x = normal(5000, 2)
+    x[77] = far
+    assert 77 in thinned(x).tolist()
+
+
 def test_a_given_width_counts():
     assert len(thinned(normal(3000, 2), 2048)) == 256
 

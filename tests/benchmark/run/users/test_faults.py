@@ -113,6 +113,16 @@ class Infinite(Honest):
     def log_prob(self, x):
         return np.full(len(x), -np.inf)
 
+class Silent(Honest):
+    likelihood = "exact"
+    def log_prob(self, x):
+        raise NotImplementedError
+
+class Scalar(Honest):
+    likelihood = "exact"
+    def log_prob(self, x):
+        return -1.5
+
 class Everywhere(Honest):
     def fit(self, task, budget):
         from dgmbench import load_task
@@ -135,7 +145,9 @@ EXPECTED = {
     "Lies": ("ok", ""),
     "Inherits": ("not admitted", "only the controls of dgmbench"),
     "Complex": ("failed", "complex"),
-    "Infinite": ("failed", "finite somewhere"),
+    "Infinite": ("ok", ""),
+    "Silent": ("ok", ""),
+    "Scalar": ("ok", ""),
     "Everywhere": ("ok", ""),
 }
 
@@ -167,6 +179,23 @@ def test_every_model_is_a_row_with_its_reason(results, name):
     record, (status, said) = results[0][name], EXPECTED[name]
     assert (record.status, said in record.reason) == (status, True), record.reason
     assert len(record.reason) < 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Infinite", "finite somewhere"),
+        ("Silent", "samples, no likelihood"),
+        ("Scalar", "Expected a tensor or an array as log_prob, got float"),
+    ],
+)
+def test_a_likelihood_that_fails_empties_its_own_places(results, name, reason):
+    record = results[0][name]
+    found = {s.metric: s for s in record.scores if not record.probes[s.probe or "samples"]}
+    assert found["mmd"].value is not None
+    for metric in ("nll", "kl_to_truth"):
+        assert (found[metric].value, reason in found[metric].reason) == (None, True)
+    assert any(reason in note for note in record.notes) or name == "Silent"
 
 
 def test_the_command_ends_with_its_tables(results):
