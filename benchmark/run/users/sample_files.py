@@ -21,8 +21,8 @@ from ...contract.task import Domain
 from ...tasks.readers.decode import folder_pixels
 from .checks import checked_log_prob, checked_samples
 
-# Bytes of one array that are read: more than 100,000 colour images of 64 x 64 in float64.
-MOST_BYTES = 2**33
+# Of one array are read at most the bytes of so many points in float64, and in any case so many.
+MOST_POINTS, ALWAYS_READ = 100_000, 2**28
 SUFFIXES = (".npz", ".npy", ".safetensors")
 
 
@@ -41,7 +41,10 @@ def read_samples(path: Path, domain: Domain) -> Tensor:
         ValueError: No such file, another format, pickled objects, far too large, or rows outside
             the domain.
     """
-    found = _images(path, domain) if path.is_dir() else _array(_regular(path), path, "samples")
+    if path.is_dir():
+        found = _images(path, domain)
+    else:
+        found = _array(_regular(path), path, "samples", MOST_POINTS * domain.dim * 8)
     try:
         return checked_samples(found, None, domain, f"samples in {path.name}")
     except Diverged as error:
@@ -65,7 +68,7 @@ def read_log_prob(path: Path, n: int) -> Tensor | None:
         return None
     if "log_prob" not in _names(_regular(path), path):
         return None
-    return checked_log_prob(_array(path, path, "log_prob"), n)
+    return checked_log_prob(_array(path, path, "log_prob", 8 * n), n)
 
 
 def _regular(path: Path) -> Path:
@@ -96,11 +99,12 @@ def _names(path: Path, shown: Path) -> list[str]:
         raise _unreadable(shown, error) from None
 
 
-def _array(path: Path, shown: Path, name: str) -> Any:
-    """Returns one array of a file: that of the name, or the only one."""
+def _array(path: Path, shown: Path, name: str, most: int) -> Any:
+    """Returns one array of a file, of `most` bytes at most: that of the name, or the only one."""
+    most = max(most, ALWAYS_READ)
     if path.suffix == ".npy":
         with path.open("rb") as file:
-            return _npy(file, path.stat().st_size, shown)
+            return _npy(file, path.stat().st_size, shown, most)
     chosen = _only(_names(path, shown), shown, name)
     try:
         if path.suffix == ".safetensors":
@@ -109,7 +113,7 @@ def _array(path: Path, shown: Path, name: str) -> Any:
         with zipfile.ZipFile(path) as archive:
             entry = archive.getinfo(f"{chosen}.npy")
             with archive.open(entry) as file:
-                return _npy(file, entry.file_size, shown)
+                return _npy(file, entry.file_size, shown, most)
     except (SafetensorError, zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError) as error:
         raise _unreadable(shown, error) from None
     except (NotImplementedError, RuntimeError) as error:  # an encrypted or odd archive
@@ -126,7 +130,7 @@ def _numbers(x: Tensor, shown: Path) -> Tensor:
     return x
 
 
-def _npy(file: IO[bytes], size: int, shown: Path) -> np.ndarray[Any, Any]:
+def _npy(file: IO[bytes], size: int, shown: Path, most: int) -> np.ndarray[Any, Any]:
     """Reads an array after a look at its header, which says how much it claims to be."""
     try:
         version = np.lib.format.read_magic(file)
@@ -147,10 +151,10 @@ def _npy(file: IO[bytes], size: int, shown: Path) -> np.ndarray[Any, Any]:
     if dtype.kind not in "fiub":
         raise ValueError(f"Expected numbers in {shown.name}, got dtype {dtype}.")
     claimed = math.prod(shape) * dtype.itemsize
-    if claimed > MOST_BYTES:
+    if claimed > most:
         raise ValueError(
-            f"Expected at most {MOST_BYTES / 2**30:g} GiB of samples in {shown.name}, got a file "
-            f"that claims {claimed / 2**30:.3g} GiB."
+            f"Expected at most {most / 2**30:.3g} GiB of samples in {shown.name}, got a file "
+            f"that claims {claimed / 2**30:.3g} GiB: give fewer of them."
         )
     if claimed > size:
         raise ValueError(

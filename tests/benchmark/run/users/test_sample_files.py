@@ -47,7 +47,7 @@ def bomb(path):
 def flat_bomb(path):
     """An npz whose entry claims to be small."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("samples.npy", header((2**28, 2)) + bytes(100))
+        archive.writestr("samples.npy", header((2**23, 2)) + bytes(100))
     return path
 
 
@@ -105,7 +105,20 @@ def long_header(path):
     return path
 
 
+def more_than_the_task_needs(path):
+    """300 MB of zeros in half a megabyte: what a plane never needs, though memory holds it."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("samples.npy", "w") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": "<f8", "fortran_order": False, "shape": (19_000_000, 2)}
+            )
+            for _ in range(304):
+                file.write(bytes(1_000_000))
+    return path
+
+
 HOSTILE = [
+    (more_than_the_task_needs, "x.npz", "at most 0.25 GiB .* claims 0.283 GiB"),
     (claims_7_tib, "x.npy", "claims"),
     (claims_more_than_it_has, "x.npy", "cut short"),
     (bomb, "x.npz", "claims 16 GiB"),
