@@ -59,10 +59,20 @@ def default(context: typer.Context) -> None:
 def run(
     suite: SuiteName = "quick",
     tasks: Names = None,
-    models: Names = None,
-    model: Annotated[
-        list[str] | None, typer.Option(help="file.py:Class of a model of yours; repeatable.")
+    models: Annotated[
+        str | None, typer.Option(help="Comma-separated names; all by default; none: only yours.")
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="file.py:Class of a model of yours, or a baseline's name; repeatable."),
+    ] = None,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Arguments of --model, such as hidden=256,lr=1e-3."),
+    ] = None,
+    name: Annotated[str, typer.Option("--as", help="Name of --model in the tables.")] = "",
+    steps: Annotated[int | None, typer.Option(help="Training steps of --model.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows of a batch of --model.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds, from 0.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
@@ -76,6 +86,7 @@ def run(
 
     start_server(workers)
     from ..run.plan import make_plan
+    from ..run.users.specs import Variant, parsed_arguments
     from . import console
 
     plan = make_plan(
@@ -84,6 +95,7 @@ def run(
         tasks=split(tasks),
         models=split(models),
         user_models=model,
+        variant=Variant(parsed_arguments(arguments or []), name, steps, batch_size),
         seeds=seeds,
         device=device,
         workers=workers,

@@ -11,10 +11,10 @@ from ..contract.model import GenerativeModel
 from ..contract.record import Record
 from ..contract.task import Domain, Task
 from ..names import known
-from ..suites.suite import ModelSpec
 from .execution import execute
 from .job import Job
-from .plan import make_plan, user_spec
+from .plan import make_plan
+from .users.specs import AS_IT_IS, Variant, user_spec
 from .users.user_model import build
 
 
@@ -33,11 +33,9 @@ def load_model(name: str, task: Task | Domain, **arguments: Any) -> GenerativeMo
             these arguments.
     """
     domain = task.domain if isinstance(task, Task) else task
-    if ":" in name:
-        spec = user_spec(name)
-    else:
-        spec = ModelSpec.of(name, MODELS[known("model", [name], MODELS)[0]])
-    return build(spec.load(), domain, arguments)
+    if ":" not in name:
+        known("model", [name], MODELS)
+    return build(user_spec(name).load(), domain, arguments)
 
 
 def run(
@@ -46,6 +44,7 @@ def run(
     tasks: Iterable[str] | None = None,
     models: Iterable[str] | None = None,
     user_models: Iterable[str] = (),
+    variant: Variant = AS_IT_IS,
     seeds: int | None = None,
     device: str = "auto",
     workers: int | None = None,
@@ -60,8 +59,9 @@ def run(
     Args:
         suite: Name of the suite.
         tasks: Names of tasks; all by default.
-        models: Names of models; all by default.
-        user_models: "file.py:Class" of models to put beside the baselines.
+        models: Names of models; all by default; ["none"] for one's own alone.
+        user_models: "file.py:Class" of models to put beside the baselines, or names of baselines.
+        variant: Arguments, name and budget of those.
         seeds: How many seeds, from 0; the suite's own by default.
         device: "auto", "cpu" or "cuda".
         workers: Worker processes; one per core by default.
@@ -82,6 +82,7 @@ def run(
         tasks=None if tasks is None else list(tasks),
         models=None if models is None else list(models),
         user_models=list(user_models),
+        variant=variant,
         seeds=seeds,
         device=device,
         workers=workers,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,14 @@ import torch
 from ..contract.record import Record, read_records
 from ..names import known
 from ..suites import load_suite
-from ..suites.suite import ModelSpec, Suite
+from ..suites.suite import Suite
 from ..tasks import outline_of
 from .job import Job, make_jobs
 from .processes.workers import cores, visible_gpus
 from .store import Store
+from .users.specs import AS_IT_IS, Variant, with_users
 
 _GUESS = 1e3  # seconds of a job that nobody knows: it starts among the first
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ def make_plan(
     tasks: list[str] | None = None,
     models: list[str] | None = None,
     user_models: list[str] | None = None,
+    variant: Variant = AS_IT_IS,
     seeds: int | None = None,
     device: str = "auto",
     workers: int | None = None,
@@ -69,8 +69,9 @@ def make_plan(
         suite_name: Name of the suite.
         out: Folder above the suite's own.
         tasks: Names; all by default.
-        models: Names; all by default.
-        user_models: "file.py:Class" of models to put beside the baselines.
+        models: Names; all by default; ["none"] for the user's alone.
+        user_models: "file.py:Class" of models to put beside the baselines, or names of baselines.
+        variant: Arguments, name and budget of those.
         seeds: How many seeds, from 0; the suite's own by default.
         device: "auto", "cpu" or "cuda".
         workers: Worker processes; by default one per core on the CPU.
@@ -83,11 +84,12 @@ def make_plan(
     suite, device = load_suite(suite_name), choose_device(device)
     _check_counts(seeds, workers, timeout)
     store = Store((out / suite.name).absolute())
-    users = user_specs(user_models or [], suite)
+    chosen = _models(models, suite, bool(user_models))
+    suite, variants, users = with_users(suite, user_models or [], variant)
     jobs = make_jobs(
         suite,
         [outline_of(name) for name in _chosen("task", tasks, suite.tasks)],
-        _chosen("model", models, suite.models),
+        [*chosen, *variants],
         users,
         suite.seeds if seeds is None else range(seeds),
         device,
@@ -123,48 +125,13 @@ def _chosen(what: str, given: list[str] | None, names: Iterable[str]) -> list[st
     return list(dict.fromkeys(known(what, given, names)))
 
 
-def user_specs(paths: Iterable[str], suite: Suite) -> list[ModelSpec]:
-    """Returns the specs of models of the user's, under names that tell them apart.
-
-    Raises:
-        ValueError: Not of a form that names a model, cannot be imported, or two have one name.
-    """
-    specs = [user_spec(path) for path in dict.fromkeys(paths)]
-    for spec in specs:
-        spec.load()
-    taken = set(suite.models)
-    for spec in specs:
-        if spec.name in taken:
-            raise ValueError(
-                f"Expected models of different names, got {spec.name} twice; "
-                f"name one with --model other-name={spec.target}."
-            )
-        taken.add(spec.name)
-    return specs
-
-
-def user_spec(text: str) -> ModelSpec:
-    """Returns the spec of "file.py:Class" or "package.module:Class", after "name=" or not.
-
-    Its name in tables is the one before the equals sign, else the class's.
-
-    Raises:
-        ValueError: Not of that form, or a name that cannot stand in a table.
-    """
-    given, equals, path = text.partition("=")
-    where, _, cls = (path if equals else text).rpartition(":")
-    if not where or not cls or not (where.endswith(".py") or _DOTTED.fullmatch(where)):
-        raise ValueError(
-            "Expected a model as file.py:Class, package.module:Class or name=file.py:Class, got "
-            f"{text!r}."
-        )
-    name = given if equals else cls
-    if not 0 < len(name) <= 100 or name.strip(". ") != name or not name.isprintable():
-        raise ValueError(
-            f"Expected a name of 1 to 100 printed letters for a model, got {name[:120]!r}; "
-            "give one with --model name=file.py:Class."
-        )
-    return ModelSpec(name, f"{Path(where).resolve() if where.endswith('.py') else where}:{cls}")
+def _models(given: list[str] | None, suite: Suite, has_users: bool) -> list[str]:
+    """Returns the suite's models that take part."""
+    if given != ["none"]:
+        return _chosen("model", given, suite.models)
+    if not has_users:
+        raise ValueError("Expected a --model of yours beside --models none, got none.")
+    return []
 
 
 def choose_device(device: str) -> str:

@@ -117,8 +117,17 @@ def _cost(
         "training_flops": _number(model, "training_flops"),
         "peak_memory": memory[0],
         "memory_growth": memory[1],
-        "notes": [*dict.fromkeys(getattr(model, "notes", ())), *over],
+        "notes": [*dict.fromkeys(getattr(model, "notes", ())), *_own_budget(job), *over],
     }
+
+
+def _own_budget(job: Job) -> list[str]:
+    """Says that the budget is not one that was chosen for the suite."""
+    recipe = job.suite.recipes.get(job.task.kind, {}).get(job.model.name)
+    if recipe is None or not recipe.own:
+        return []
+    budget = job.budget
+    return [f"its user's own budget: {budget.steps:,} steps of {budget.batch_size:,}"]
 
 
 def _over_class(job: Job, core_seconds: float) -> list[str]:

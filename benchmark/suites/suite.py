@@ -70,12 +70,14 @@ class Recipe:
         batch_size: Rows of a batch; None for those of the suite's budget.
         converged: Whether its validation loss had stopped to fall at these steps; None where
             nobody looked.
+        own: Whether the user asked for this budget, so that it was not chosen for the suite.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     steps: int | None = None
     batch_size: int | None = None
     converged: bool | None = None
+    own: bool = False
 
 
 NO_RECIPE = Recipe()
@@ -132,7 +134,8 @@ class Suite:
         of their batch sizes.
         """
         recipes = self.recipes.get(kind, {})
-        ours = [recipes[model]] if model in recipes else list(recipes.values())
+        chosen = [recipe for recipe in recipes.values() if not recipe.own]
+        ours = [recipes[model]] if model in recipes else chosen
         steps = [r.steps for r in ours if r.steps]
         sizes = [r.batch_size for r in ours if r.batch_size]
         return replace(

@@ -66,11 +66,24 @@ def _given(
     make: Callable[..., Any], domain: Domain, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The keyword arguments, the domain among them where there is a parameter of that name."""
+    check_arguments(make, arguments)
     parameters = _parameters(make)
+    wants = any(p.name == "domain" and p.kind is not p.POSITIONAL_ONLY for p in parameters)
+    return {**({"domain": domain} if wants else {}), **arguments}
+
+
+def check_arguments(make: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Refuses arguments that a constructor does not take, before anything is made.
+
+    Raises:
+        ValueError: It does not take one of them; the nearest that it takes is told.
+    """
+    parameters = _parameters(make)
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
     for name in arguments:
-        if name not in names and not open_ended:
+        if name not in names:
             known = [n for n in names if n not in ("domain", "self")]
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else "."
@@ -78,9 +91,6 @@ def _given(
                 f"Expected arguments of {getattr(make, '__name__', 'the model')} among "
                 f"{', '.join(known) or 'none at all'}, got {name}{hint}"
             )
-    positional = {p.name for p in parameters if p.kind is p.POSITIONAL_ONLY}
-    wants = "domain" in names and "domain" not in positional
-    return {**({"domain": domain} if wants else {}), **arguments}
 
 
 class UserModel(GenerativeModel):
