@@ -4,6 +4,7 @@ What a library user needs is here, imported when it is first used:
 
     load_task      a task with its rows, by name
     load_model     a baseline by name, or a class of one's own, built for a task
+    check_model    whether a model of one's own holds the contract, on tiny data
     run            a suite, from training to records
     read_records   the records of a results folder
     boards         the tables of records, one per task
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .benchmark.contract.record import read_records
     from .benchmark.run.library import load_model, run
+    from .benchmark.run.users.check import check_model
     from .benchmark.tasks import load_task
     from .leaderboards.tables.board import boards
 
@@ -25,13 +27,14 @@ __version__ = "0.1.0"
 
 # Where each name lives; imported when asked for, so that `--help` starts at once.
 _HOMES = {
+    "check_model": "benchmark.run.users.check",
     "load_task": "benchmark.tasks",
     "load_model": "benchmark.run.library",
     "run": "benchmark.run.library",
     "read_records": "benchmark.contract.record",
     "boards": "leaderboards.tables.board",
 }
-__all__ = ["boards", "load_model", "load_task", "read_records", "run"]
+__all__ = ["boards", "check_model", "load_model", "load_task", "read_records", "run"]
 
 
 def __getattr__(name: str) -> Any:

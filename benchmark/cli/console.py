@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ..run.execution import Outcome
     from ..run.job import Job
     from ..run.plan import Plan
+    from ..run.users.check import Checked, Finding
     from .catalogue import Listing
 
 out = Console(highlight=False, soft_wrap=True)
@@ -196,6 +198,24 @@ def print_scores(record: Record) -> None:
             score.reason if empty else score.note,
         )
     out.print(table)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Prints what a check found on one kind of domain, a line each."""
+    for finding in findings:
+        out.print(escape(str(finding)))
+
+
+def print_verdict(name: str, checked: Checked) -> int:
+    """Prints whether a model may run; returns the exit code."""
+    failed = list(dict.fromkeys(f.domain for f in checked.findings if f.kind == "error"))
+    if failed:
+        out.print(escape(f"{name} does not hold the contract on: {', '.join(failed)}."))
+    elif checked.ok:
+        out.print(escape(f"{name} holds the contract wherever it claims to."))
+    else:
+        out.print(escape(f"{name} claims none of these kinds of points."))
+    return 0 if checked.ok else 1
 
 
 def print_list(listing: Listing, *, as_json: bool) -> None:

@@ -105,6 +105,33 @@ def run(
 
 
 @app.command()
+def check(
+    model: Annotated[str, typer.Argument(help="file.py:Class, package.module:Class or a name.")],
+    arguments: Annotated[
+        list[str] | None, typer.Option("--set", help="Arguments, such as hidden=256,lr=1e-3.")
+    ] = None,
+    domains: Annotated[
+        str | None, typer.Option(help="Comma-separated kinds of points; all by default.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+) -> None:
+    """Check a model on tiny data of every kind before a run is spent on it."""
+    from ..run.processes.workers import start_server
+
+    start_server(workers)
+    from ..run.users.check import Checked, check_spec
+    from ..run.users.specs import parsed_arguments, with_arguments
+    from . import console
+
+    spec = with_arguments(model, parsed_arguments(arguments or []))
+    found = []
+    for findings in check_spec(spec, split(domains), workers):
+        console.print_findings(findings)
+        found += findings
+    sys.exit(console.print_verdict(spec.name, Checked(tuple(found))))
+
+
+@app.command()
 def score(
     samples: Annotated[Path, typer.Argument(help=".npz, .npy, .safetensors or an image folder.")],
     task: Annotated[str, typer.Option(help="Name of the task; see `list tasks`.")],

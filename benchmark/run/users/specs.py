@@ -201,6 +201,17 @@ def user_spec(text: str) -> ModelSpec:
     return ModelSpec(name, f"{Path(where).resolve() if where.endswith('.py') else where}:{cls}")
 
 
+def with_arguments(text: str, arguments: Mapping[str, Any]) -> ModelSpec:
+    """Returns the spec of a model with arguments that it takes.
+
+    Raises:
+        ValueError: As `user_spec`; it cannot be imported or does not take them.
+    """
+    spec = user_spec(text)
+    check_arguments(spec.load(), arguments)
+    return replace(spec, arguments={**spec.arguments, **arguments})
+
+
 def _checked_name(name: str) -> str:
     if not 0 < len(name) <= 100 or name.strip(". ") != name or not name.isprintable():
         raise ValueError(
