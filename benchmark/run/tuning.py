@@ -48,8 +48,9 @@ TRIAL_SEED = 9_001
 MOST_TASKS = 3
 # Share of a whole run that the trials of a round make, and the share of trials that go on.
 ROUNDS = ((1 / 8, 1.0), (1 / 3, 3 / 8), (1.0, 1 / 8))
-# Steps of a first run, and of two whose difference says what a step takes: both read val as often.
-TIMED = (2, READINGS, 3 * READINGS)
+# What a step takes is the difference of two runs that read val as often. It must be some seconds,
+# and a clear share of what the shorter one took, for what comes once (an EBM's log Z) varies.
+LEAST, CLEAR, MOST_TIMED = 1.0, 0.25, 50_000
 FELL = 0.01  # of the range of validation losses: less in the last fifth of a run is convergence
 
 
@@ -141,15 +142,24 @@ def whole_run(job: Job, task: Task) -> int:
     suite = job.suite
     if not suite.core_minutes:
         return suite.budget.steps
-    seconds = []
-    for steps in TIMED:
-        with all_seeded(TRIAL_SEED):
-            model = made(job)
-            clock = Clock(job.device)
-            model.fit(task.for_training(), replace(suite.budget, steps=steps))
-            seconds.append(clock.core_seconds())
-    each = max((seconds[2] - seconds[1]) / (TIMED[2] - TIMED[1]), 1e-4)
-    return two_digits(60 * suite.core_minutes / each)
+    steps = READINGS
+    first = _timed(job, task, steps)
+    while True:
+        more = 3 * steps
+        spent = _timed(job, task, more) - first
+        if spent >= max(LEAST, CLEAR * first) or more > MOST_TIMED:
+            each = max(spent, LEAST) / (more - READINGS)
+            return two_digits(60 * suite.core_minutes / each)
+        steps = more
+
+
+def _timed(job: Job, task: Task, steps: int) -> float:
+    """Core seconds of a run of so many steps."""
+    with all_seeded(TRIAL_SEED):
+        model = made(job)
+        clock = Clock(job.device)
+        model.fit(task.for_training(), replace(job.suite.budget, steps=steps))
+        return clock.core_seconds()
 
 
 def two_digits(steps: float) -> int:
