@@ -361,10 +361,15 @@ def _run(work: list[Trial], workers: int, timeout: float) -> Iterator[Trial]:
         yield trial
 
 
+def _listed(space: Mapping[str, tuple[Any, ...]]) -> Any:
+    """A search space as JSON holds it."""
+    return json.loads(json.dumps(space))
+
+
 def _tried(suite: Suite, kind: str, model: str, trials: int) -> bool:
     """Whether as many draws from today's space have been tried, so that a cut tune goes on."""
     choices = read_choices(suite.name)
-    space = {name: list(values) for name, values in suite.spaces[model].items()}
+    space = _listed(suite.spaces[model])
     return (
         bool(choices.get("trials", {}).get(kind, {}).get(model))
         and choices.get("spaces", {}).get(model) == space
@@ -390,7 +395,7 @@ def _write(suite: Suite, kind: str, model: str, trials: list[Trial], most: int) 
         }
     choices.setdefault("recipes", {}).setdefault(kind, {})[model] = recipe
     choices.setdefault("trials", {}).setdefault(kind, {})[model] = [t.told() for t in trials]
-    space = {name: list(values) for name, values in suite.spaces[model].items()}
+    space = _listed(suite.spaces[model])
     choices.setdefault("spaces", {})[model] = space
     choices["trials_at_most"] = most
     write_atomically(

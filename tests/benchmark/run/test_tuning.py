@@ -1,5 +1,6 @@
 """Fair play: as many trials for everybody, judged on val, test never touched."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,3 +148,28 @@ def test_a_model_without_a_recipe_gets_the_median():
 def test_more_trials_than_the_rule_are_refused():
     with pytest.raises(ValueError, match="1 to 16"):
         tuning.tune("quick", trials=17)
+
+
+def test_a_tune_that_was_cut_goes_on(tmp_path, monkeypatch):
+    """What has as many trials from the same space is left out, unless it is asked for again."""
+    file = tmp_path / "quick.json"
+    monkeypatch.setattr(tuning, "choices_path", lambda name: file)
+    monkeypatch.setattr(
+        tuning, "read_choices", lambda name: json.loads(file.read_text()) if file.exists() else {}
+    )
+    ran = []
+
+    def halving(suite, spec, outlines, trials, device, run):
+        ran.append(spec.name)
+        one = trial(spec, outlines[0], steps=1, batch_size=1)
+        one.value = 1.0
+        return [one]
+
+    monkeypatch.setattr(tuning, "halving", halving)
+    asked = {"models": ["made", "nsf"], "tasks": ["ring-8"]}
+    tuning.tune("quick", trials=4, **asked)
+    tuning.tune("quick", trials=4, **asked)
+    assert ran == ["made", "nsf"]
+    tuning.tune("quick", trials=4, models=["made"], tasks=["ring-8"], again=True)
+    tuning.tune("quick", trials=5, models=["nsf"], tasks=["ring-8"])
+    assert ran == ["made", "nsf", "made", "nsf"]
