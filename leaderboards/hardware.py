@@ -15,7 +15,8 @@ def title(records: Sequence[Record]) -> str:
 
 def machines(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
     """Each fact of where the cells ran, with every value that occurs."""
-    where = [record.environment for record in records]
+    where = [record.environment for record in records if not record.stored]
+    came = [record.environment for record in records if record.stored]
     facts = {
         "commit": distinct(
             e.commit + " (with local changes)" * e.dirty for e in where if e.commit
@@ -26,6 +27,10 @@ def machines(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
         "platform": distinct(e.platform for e in where),
         "hardware": distinct(e.hardware for e in where),
         "device": distinct(e.device for e in where),
+        "rows marked stored": distinct(
+            f"came with dgmbench {e.dgmbench}, run at commit {e.commit} on {e.hardware}"
+            for e in came
+        ),
     }
     return [(name, values) for name, values in facts.items() if values]
 

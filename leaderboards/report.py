@@ -21,6 +21,7 @@ from .exports.latex import leaderboard_tex
 from .exports.markdown import leaderboard_md
 from .hardware import machines, title
 from .page.page import render_page
+from .stored import packed, with_stored
 from .tables.board import Board, boards
 
 
@@ -30,7 +31,8 @@ class Results:
 
     Attributes:
         root: The folder.
-        records: The newest record of every cell.
+        records: The newest record of every cell, and those of the package beside them
+            (`stored.with_stored`).
         tasks: Descriptions of tasks, by name.
         boards: Their tables, by name of the task.
     """
@@ -48,14 +50,17 @@ class Results:
             root: The folder.
             records: Its records, where they have been read already.
         """
-        records = read_records(root) if records is None else records
+        records = with_stored(read_records(root) if records is None else records)
         tasks = read_tasks(root)
         primary = {name: task.primary for name, task in tasks.items()}
         return cls(root, records, tasks, boards(records, primary))
 
 
 def write_report(results: Results) -> list[Path]:
-    """Renders `records.csv`, `leaderboard.{md,csv,tex}` and `report.html` into the folder.
+    """Renders the tables and the page into the folder, and packs its records.
+
+    `records.csv` and `records.jsonl.gz` hold what was run here; `leaderboard.{md,csv,tex}` and
+    `report.html` also what came with the package.
 
     Returns:
         The files written, the page last.
@@ -63,7 +68,7 @@ def write_report(results: Results) -> list[Path]:
     records, found, root = results.records, results.boards, results.root
     heading, facts = title(records), machines(records)
     contents = {
-        "records.csv": records_csv(records),
+        "records.csv": records_csv([r for r in records if not r.stored]),
         "leaderboard.md": leaderboard_md(found, heading, facts),
         "leaderboard.csv": leaderboard_csv(found),
         "leaderboard.tex": leaderboard_tex(found),
@@ -71,4 +76,5 @@ def write_report(results: Results) -> list[Path]:
     }
     for name, text in contents.items():
         write_atomically(root / name, text.encode())
+    write_atomically(root / "records.jsonl.gz", packed(records))
     return [root / name for name in contents]

@@ -164,6 +164,7 @@ class Record(_Frozen):
         files: What a page shows: "curve" (JSON rows [step, player, loss]), "samples" (.npy).
         environment: Where and with what it ran.
         created: When the record was written, UTC.
+        stored: Whether it came with the package and was not run here.
     """
 
     suite: str
@@ -192,6 +193,7 @@ class Record(_Frozen):
     files: dict[str, File] = Field(default_factory=dict)
     environment: Environment = Environment()
     created: datetime
+    stored: bool = False
 
     @property
     def cell(self) -> tuple[str, str, int]:

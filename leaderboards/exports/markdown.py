@@ -88,7 +88,7 @@ def _curves(board: Board) -> str:
 
 
 def _cells(board: Board, row: Row, found: Sequence[Column]) -> list[str]:
-    model = f"{row.model} ({row.role})" if row.role else row.model
+    model = f"{row.model} ({row.standing})" if row.standing else row.model
     marks = "".join(f"<sup>{board.footnotes[remark]}</sup>" for remark in row.remarks)
     head = [escape(row.family), escape(model) + marks]
     head += [escape(row.learns_from)] if board.shows_learning else []

@@ -46,14 +46,17 @@ def _table(board: Board, found: Sequence[Column]) -> Table:
     for place, row in enumerate(board.rows):
         closes = place + 1 == len(board.models) and bool(board.controls)
         cells = [_cell(column, row.cells[column]) for column in found]
-        model = Text(row.model + (" †" if row.flags and not row.is_control else ""))
+        marks = ("†" if row.flags and not row.is_control else "") + ("‡" if row.stored else "")
+        model = Text(f"{row.model} {marks}".rstrip())
         table.add_row(Text(row.family), model, *cells, end_section=closes)
     return table
 
 
 def _flags(board: Board) -> list[str]:
-    """One line per model whose samples are not its own."""
-    return [f"† {row.model}: {'; '.join(row.flags)}." for row in board.models if row.flags]
+    """One line per model whose samples are not its own, and one for stored rows."""
+    found = [f"† {row.model}: {'; '.join(row.flags)}." for row in board.models if row.flags]
+    stored = any(row.stored for row in board.rows)
+    return [*found, *(["‡ stored: came with the package, not run here."] if stored else [])]
 
 
 def _cell(column: Column, cell: Entry) -> Text:

@@ -47,6 +47,7 @@ class Row:
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     is_floor: bool = False
+    stored: bool = False
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -67,6 +68,11 @@ class Row:
     def role(self) -> str:
         """What a row is there for: "ceiling", "trap" or "floor"; empty for those that compete."""
         return "floor" if self.is_floor else ROLES.get(self.model, "") if self.is_control else ""
+
+    @property
+    def standing(self) -> str:
+        """Its role, and whether it came with the package; for display."""
+        return ", ".join(filter(None, (self.role, "stored" if self.stored else "")))
 
 
 @dataclass(frozen=True)
@@ -289,6 +295,7 @@ def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
         flags=tuple(dict.fromkeys(flag for record in records for flag in record.flags)),
         is_floor=first.is_floor,
         notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
+        stored=all(record.stored for record in records),
     )
 
 

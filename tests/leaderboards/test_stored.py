@@ -1,0 +1,98 @@
+"""Records that come with the package stand beside a new model, marked; never without one."""
+
+import gzip
+from datetime import UTC, datetime
+
+import pytest
+from dgmbench.benchmark.contract.record import Environment, Record, Score
+from dgmbench.leaderboards import stored
+from dgmbench.leaderboards.exports.markdown import leaderboard_md
+from dgmbench.leaderboards.hardware import machines
+from dgmbench.leaderboards.tables.board import boards
+
+WHEN = datetime(2025, 1, 2, 3, 4, tzinfo=UTC)
+ENVIRONMENT = Environment(commit="0123abc", dgmbench="0.1.0", hardware="2 cores")
+
+
+def record(model, task="ring-8", **further):
+    fields = {
+        "suite": "quick",
+        "task": task,
+        "task_version": 1,
+        "model": model,
+        "family": "flow",
+        "seed": 0,
+        "rows": "abc",
+        "environment": ENVIRONMENT,
+        "created": WHEN,
+        "scores": (Score(metric="mmd", value=0.1, stderr=0.01, direction="lower"),),
+    }
+    return Record(**{**fields, **further})
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "RESULTS", tmp_path)
+    stored.stored_records.cache_clear()
+    kept = [
+        record("nsf"),
+        record("oracle", family="control"),
+        record("nsf", task="digits"),
+        record("mine", family="user"),
+        record("vae", status="failed", reason="no"),
+    ]
+    (tmp_path / "quick.jsonl.gz").write_bytes(stored.packed(kept))
+    yield tmp_path
+    stored.stored_records.cache_clear()
+
+
+def test_what_is_packed_comes_back_marked_without_users_and_failures(package):
+    found = stored.stored_records("quick")
+    assert [(r.model, r.task) for r in found] == [
+        ("nsf", "ring-8"),
+        ("oracle", "ring-8"),
+        ("nsf", "digits"),
+    ]
+    assert all(r.stored for r in found)
+    assert found[0].model_copy(update={"stored": False}) == record("nsf")
+    assert stored.stored_records("another") == ()
+
+
+def test_packing_depends_on_the_records_alone(package):
+    assert stored.packed([record("nsf")]) == stored.packed([record("nsf")])
+
+
+def test_a_new_model_gets_the_stored_ones_beside_it(package):
+    found = stored.with_stored([record("mine", family="user")])
+    assert [r.model for r in found] == ["mine", "nsf", "oracle"]
+    board = boards(found)["ring-8"]
+    assert {row.model: row.standing for row in board.rows} == {
+        "nsf": "stored",
+        "mine": "",
+        "oracle": "ceiling, stored",
+    }
+    text = leaderboard_md({"ring-8": board}, "title", machines(found))
+    assert "nsf (stored)" in text and "mine (stored)" not in text
+    assert "came with dgmbench 0.1.0, run at commit 0123abc on 2 cores" in text
+
+
+def test_what_ran_here_goes_before_what_is_stored(package):
+    found = stored.with_stored([record("mine", family="user"), record("nsf", seed=3)])
+    assert [(r.model, r.seed) for r in found if r.model == "nsf"] == [("nsf", 3)]
+
+
+def test_a_run_of_baselines_alone_stays_alone(package):
+    assert len(stored.with_stored([record("nsf")])) == 1
+
+
+@pytest.mark.parametrize("other", [{"rows": "xyz"}, {"task_version": 2}])
+def test_another_version_of_a_task_does_not_compare(package, other):
+    assert len(stored.with_stored([record("mine", family="user", **other)])) == 1
+
+
+def test_a_damaged_file_is_one_sentence(package):
+    for content in (b"no gzip", gzip.compress(b'{"suite": 3}\n')):
+        (package / "quick.jsonl.gz").write_bytes(content)
+        stored.stored_records.cache_clear()
+        with pytest.raises(ValueError, match="install it again"):
+            stored.with_stored([record("mine", family="user")])
