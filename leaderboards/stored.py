@@ -76,3 +76,9 @@ def with_stored(records: Sequence[Record]) -> list[Record]:
             and (not r.rows or not rows or r.rows in rows)
         ]
     return found
+
+
+def beside(records: Sequence[Record], suite: str) -> list[Record]:
+    """Returns records and those of the package for all cells that were not run here."""
+    ran = {(record.task, record.model) for record in records}
+    return [*records, *(r for r in stored_records(suite) if (r.task, r.model) not in ran)]

@@ -157,6 +157,37 @@ def score(
 
 
 @app.command()
+def compare(
+    model: Annotated[str, typer.Argument(help="Name of the model, as in the tables.")],
+    against: Annotated[str, typer.Option(help="Comma-separated names, or all.")] = "all",
+    suite: SuiteName = "quick",
+    tasks: Names = None,
+    metrics: Names = None,
+    out: Out = Path("results"),
+    form: Annotated[str, typer.Option("--format", help="text, md, tex or json.")] = "text",
+    picture: Annotated[
+        Path | None, typer.Option(help="Quality against compute, as .png, .pdf or .svg.")
+    ] = None,
+) -> None:
+    """Compare a model with others: differences, intervals, p-values, costs."""
+    from ...leaderboards.exports import comparison, front
+    from ...leaderboards.stored import beside
+    from ...leaderboards.tables.compare import compare as compared
+    from ..contract.record import read_records
+    from ..names import known
+    from ..suites import SUITES
+
+    known("suite", [suite], SUITES)
+    others = None if against == "all" else split(against)
+    records = beside(read_records(out / suite), suite)
+    found = compared(records, model, others, split(metrics), split(tasks))
+    print(comparison.rendered(found, form), end="" if form != "text" else "\n")
+    if picture is not None:
+        front.draw(found, picture)
+        print(f"Wrote {picture}", file=sys.stderr)
+
+
+@app.command()
 def report(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
     """Render tables and report again from the records."""
     from ...leaderboards.report import Results, write_report

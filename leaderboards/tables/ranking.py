@@ -73,11 +73,14 @@ def reach(a: Measured, b: Measured) -> float:
     The quantile of Student's t at Welch's degrees of freedom; two where no spread over seeds is
     known.
     """
+    degrees = freedom(a, b)
+    return 2.0 if math.isinf(degrees) else float(special.stdtrit(degrees, (1 + LEVEL) / 2))
+
+
+def freedom(a: Measured, b: Measured) -> float:
+    """Returns Welch's degrees of freedom of a difference; infinite without a spread over seeds."""
     spread = sum((cell.drawn or 0.0) ** 4 / (cell.seeds - 1) for cell in (a, b) if cell.seeds > 1)
-    if spread == 0:
-        return 2.0
-    freedom = max(gap_error(a, b) ** 4 / spread, 1.0)
-    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
+    return max(gap_error(a, b) ** 4 / spread, 1.0) if spread else math.inf
 
 
 def rankable(cell: Measured, direction: str) -> bool:

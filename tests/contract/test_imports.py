@@ -43,7 +43,7 @@ ALLOWED = {
     "baselines": {"baselines", "benchmark.contract"},
     "leaderboards": {"leaderboards", "benchmark.contract.record", "benchmark.contract.files"},
     "leaderboards.hardware": {"benchmark.contract.record"},
-    "leaderboards.tables": {"leaderboards.tables", "benchmark.contract.record"},
+    "leaderboards.tables": {"leaderboards.tables", "benchmark.contract.record", "benchmark.names"},
     "leaderboards.exports": {
         "leaderboards.exports", "leaderboards.tables", "benchmark.contract.record",
     },

@@ -285,10 +285,8 @@ class _Check:
             self._mass(ask, claim)
 
     def _declares(self) -> bool:
-        return (
-            getattr(self.make, "likelihood", None) is not None
-            or (isinstance(self.make, type)
-            and issubclass(self.make, GenerativeModel))
+        return getattr(self.make, "likelihood", None) is not None or (
+            isinstance(self.make, type) and issubclass(self.make, GenerativeModel)
         )
 
     def _mass(self, ask: Callable[[Tensor], Tensor], claim: Likelihood) -> None:
