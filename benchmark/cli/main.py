@@ -133,27 +133,53 @@ def check(
 
 @app.command()
 def score(
-    samples: Annotated[Path, typer.Argument(help=".npz, .npy, .safetensors or an image folder.")],
+    samples: Annotated[
+        list[Path], typer.Argument(help=".npz, .npy, .safetensors or image folders.")
+    ],
     task: Annotated[str, typer.Option(help="Name of the task; see `list tasks`.")],
-    name: Annotated[str, typer.Option(help="Name of the row.")] = "mine",
-    suite: SuiteName = "quick",
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of the row, one per file; by default mine, or the files' names."),
+    ] = None,
+    log_prob: Annotated[
+        Path | None, typer.Option(help="File with log p of the test rows, in nats.")
+    ] = None,
+    parameters: Annotated[int | None, typer.Option(help="Of the model.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of its training.")] = None,
+    nfe: Annotated[float | None, typer.Option(help="Network evaluations per sample.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="Whose metrics hold; by default one with the task.")
+    ] = None,
     out: Out = Path("results"),
 ) -> None:
     """Score samples beside the models of a suite."""
     from ...leaderboards.report import Results, write_report
-    from ..run.users.sample_files import read_log_prob, read_samples
-    from ..run.users.submission import score_samples
-    from ..suites import load_suite
+    from ..run.users.sample_files import read_log_prob, read_only_log_prob, read_samples
+    from ..run.users.submission import Spent, score_samples, suite_of
     from ..tasks import outline_of
     from . import console
 
-    chosen, outline = load_suite(suite), outline_of(task)
-    rows = read_samples(samples, outline.task.domain)
-    sizes = outline.sizes or {}
-    log_prob = read_log_prob(samples, sizes["test"]) if "test" in sizes else None
-    record = score_samples(rows, name, outline, chosen, out / suite, log_prob)
-    console.print_scores(record)
-    console.print_files(write_report(Results.read(out / suite)))
+    names = name or (["mine"] if len(samples) == 1 else [path.stem for path in samples])
+    if len(names) != len(samples) or len(set(names)) < len(names):
+        raise ValueError(
+            f"Expected a --name of its own for each of {len(samples)} files, got "
+            f"{', '.join(names)}."
+        )
+    if len(samples) > 1 and log_prob is not None:
+        raise ValueError("Expected one file of samples beside --log-prob, got several.")
+    outline, chosen = outline_of(task), suite_of(task, suite)
+    spent, tests = Spent(parameters, seconds, nfe), (outline.sizes or {}).get("test")
+    root = out / chosen.name
+    for path, row in zip(samples, names, strict=True):
+        rows = read_samples(path, outline.task.domain)
+        found = None if tests is None else read_log_prob(path, tests)
+        if log_prob is not None and tests is not None:
+            found = read_only_log_prob(log_prob, tests)
+        record = score_samples(rows, row, outline, chosen, root, found, spent)
+        console.print_scores(record)
+    results = Results.read(root)
+    console.print_boards({task: results.boards[outline.task.name]}, console.out)
+    console.print_files(write_report(results))
 
 
 @app.command()

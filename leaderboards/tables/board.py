@@ -48,6 +48,7 @@ class Row:
     notes: tuple[str, ...] = ()
     is_floor: bool = False
     stored: bool = False
+    samples_only: bool = False
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -71,8 +72,9 @@ class Row:
 
     @property
     def standing(self) -> str:
-        """Its role, and whether it came with the package; for display."""
-        return ", ".join(filter(None, (self.role, "stored" if self.stored else "")))
+        """Its role, whether it came with the package, whether as samples alone; for display."""
+        origin = "stored" if self.stored else "samples only" if self.samples_only else ""
+        return ", ".join(filter(None, (self.role, origin)))
 
 
 @dataclass(frozen=True)
@@ -296,6 +298,7 @@ def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
         is_floor=first.is_floor,
         notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
         stored=all(record.stored for record in records),
+        samples_only="samples" in first.keys and "train" not in first.keys,
     )
 
 

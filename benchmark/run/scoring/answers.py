@@ -68,8 +68,10 @@ def score_answers(
     job: Job,
     task: Task,
     answers: Sequence[Answer],
-    trained: dict[str, Any] | None = None,
+    trained: dict[str, Any],
     curve: str = "[]",
+    *,
+    submitted: bool = False,
 ) -> Record:
     """Scores answers and writes the record of their job.
 
@@ -77,12 +79,13 @@ def score_answers(
         job: The job.
         task: Its task with the rows.
         answers: The answers, that to the default probe of a kind among them.
-        trained: What training cost, by name; None where nothing was trained here.
+        trained: What training cost, by name.
         curve: The training curve, as JSON.
+        submitted: Whether the answers came from outside: nothing was trained or timed here.
     """
     code = keys.map_key(task.feature_map, task.domain.levels).get("code", "")
     cache = FeatureCache(job.root / "features", code)
-    device = (trained or {}).get("device", job.device)  # a user's model may stay on the CPU
+    device = trained.get("device", job.device)  # a user's model may stay on the CPU
     found: list[Score] = []
     for answer in answers:
         inputs = Inputs(
@@ -99,17 +102,17 @@ def score_answers(
         if answer.evidence.samples is not None
         for score in costs(answer.cost, SAMPLING_COSTS, device, answer.probe)
     ]
-    spent = [*costs(trained or {}, TRAINING_COSTS, device), *spent]
+    spent = [*costs(trained, TRAINING_COSTS, device), *spent]
     keep_description(task, job.root)
     return finish(
         job,
         "ok",
         environment=environment(device),
-        scores=(*found, *(spent if trained is not None else map(_not_given, spent))),
+        scores=(*found, *(map(_as_submitted, spent) if submitted else spent)),
         likelihood=claim.likelihood.value,
         paper=claim.paper,
         flags=_flags(answers, task),
-        notes=_notes(answers, (trained or {}).get("notes", ())),
+        notes=_notes(answers, trained.get("notes", ())),
         log_prob={
             a.probe.name: encoded(a.evidence.log_prob)
             for a in answers
@@ -121,9 +124,10 @@ def score_answers(
     )
 
 
-def _not_given(cost: Score) -> Score:
-    why = "only samples were given"
-    return cost if cost.value is not None else cost.model_copy(update={"reason": why})
+def _as_submitted(cost: Score) -> Score:
+    if cost.value is None:
+        return cost.model_copy(update={"reason": "only samples were given"})
+    return cost.model_copy(update={"note": "as submitted"})
 
 
 def _claim(answers: Sequence[Answer]) -> Answer:

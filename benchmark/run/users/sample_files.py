@@ -68,7 +68,20 @@ def read_log_prob(path: Path, n: int) -> Tensor | None:
         return None
     if "log_prob" not in _names(_regular(path), path):
         return None
-    return checked_log_prob(_array(path, path, "log_prob", 8 * n), n)
+    return read_only_log_prob(path, n)
+
+
+def read_only_log_prob(path: Path, n: int) -> Tensor:
+    """Returns the log-probabilities of a file: its only array, or the one called "log_prob".
+
+    Args:
+        path: An .npz, .npy or .safetensors.
+        n: Number of test rows.
+
+    Raises:
+        ValueError: As `read_log_prob`, or no such array.
+    """
+    return checked_log_prob(_array(_regular(path), path, "log_prob", 8 * n), n)
 
 
 def _regular(path: Path) -> Path:
@@ -175,8 +188,8 @@ def _only(names: Iterable[str], path: Path, wanted: str) -> str:
     found = list(names)
     if wanted in found:
         return wanted
-    left = [name for name in found if name != "log_prob"]
-    if wanted != "samples" or len(left) != 1:
+    left = [name for name in found if name not in ("log_prob", "samples")]
+    if len(left) != 1 or len(found) - len(left) > (wanted == "samples"):
         raise ValueError(
             f"Expected one array in {path.name}, or one called {wanted}, "
             f"got {', '.join(found) or 'none'}."

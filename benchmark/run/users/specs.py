@@ -112,7 +112,7 @@ def with_users(
     taken = dict.fromkeys(suite.models)
     specs = []
     for spec in given:
-        name = _checked_name(variant.name or spec.name)
+        name = checked_name(variant.name or spec.name)
         if name in taken:
             again = "nsf-wide=nsf" if not spec.is_users else f"other-name={spec.target}"
             raise ValueError(
@@ -194,10 +194,10 @@ def user_spec(text: str) -> ModelSpec:
     path = path if equals else text
     where, _, cls = path.rpartition(":")
     if path in MODELS:
-        return ModelSpec.of(_checked_name(given if equals else path), MODELS[path])
+        return ModelSpec.of(checked_name(given if equals else path), MODELS[path])
     if not where or not cls or not (where.endswith(".py") or _DOTTED.fullmatch(where)):
         raise ValueError(f"Expected a model as {_FORMS}, got {text!r}.")
-    name = _checked_name(given if equals else cls)
+    name = checked_name(given if equals else cls)
     return ModelSpec(name, f"{Path(where).resolve() if where.endswith('.py') else where}:{cls}")
 
 
@@ -212,10 +212,14 @@ def with_arguments(text: str, arguments: Mapping[str, Any]) -> ModelSpec:
     return replace(spec, arguments={**spec.arguments, **arguments})
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str, remedy: str = "give one with --model name=file.py:Class") -> str:
+    """Returns a name that can stand in tables; how it is spelled on disk is `safe_name`'s.
+
+    Raises:
+        ValueError: Empty, over 100 letters, dots or spaces at its ends, or not printed.
+    """
     if not 0 < len(name) <= 100 or name.strip(". ") != name or not name.isprintable():
         raise ValueError(
-            f"Expected a name of 1 to 100 printed letters for a model, got {name[:120]!r}; "
-            "give one with --model name=file.py:Class."
+            f"Expected a name of 1 to 100 printed letters, got {name[:120]!r}; {remedy}."
         )
     return name

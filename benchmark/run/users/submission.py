@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -13,6 +12,7 @@ from ...contract.evidence import Evidence
 from ...contract.model import Likelihood
 from ...contract.probe import Probe
 from ...contract.record import Record, read_records
+from ...suites import SUITES, load_suite
 from ...suites.suite import ModelSpec, Suite
 from ...tasks import Outline
 from ..job import Job
@@ -20,6 +20,31 @@ from ..keys.stage_keys import score_key
 from ..scoring.answers import Answer, score_answers
 from ..scoring.subset import fixed_subset
 from ..store import Store
+from .specs import checked_name
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What samples cost whoever drew them, as they say; None where they do not.
+
+    Attributes:
+        parameters: Of the model.
+        seconds: Of training.
+        nfe: Network evaluations a sample.
+    """
+
+    parameters: int | None = None
+    seconds: float | None = None
+    nfe: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("parameters", "seconds", "nfe"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1e18:  # NaN is neither
+                raise ValueError(f"Expected {name} of 0 or more, got {value:g}.")
+
+
+NOT_SAID = Spent()
 
 
 def score_samples(
@@ -29,6 +54,7 @@ def score_samples(
     suite: Suite,
     root: Path,
     log_prob: Tensor | None = None,
+    spent: Spent = NOT_SAID,
 ) -> Record:
     """Scores samples beside the models of a suite and writes their record.
 
@@ -40,6 +66,7 @@ def score_samples(
         root: The suite's results folder.
         log_prob: What the model says of the test rows, in nats, `(M,)`: shown as an estimate, for
             nobody vouches for more.
+        spent: What the samples cost.
 
     Raises:
         ValueError: Too few samples, or a name that a model of the suite has.
@@ -53,10 +80,7 @@ def score_samples(
             f"Expected at least {n} samples for {job.task.name}, at which every row is compared, "
             f"got {len(x)}."
         )
-    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
-        raise ValueError(
-            f"Expected a name of up to 100 letters, digits, '.', '-' and '_', got {name[:120]}."
-        )
+    checked_name(name, "choose another with --name")
     if name in suite.models:
         raise ValueError(f"Expected a name of your own, got {name}, a model of the suite.")
     if any(r.model == name and r.model_path for r in read_records(store.root)):
@@ -66,9 +90,9 @@ def score_samples(
     chosen = x[fixed_subset(len(x), n)].contiguous()
     told = b"" if log_prob is None else log_prob.numpy().tobytes()
     digest = hashlib.sha256(chosen.numpy().tobytes() + told).hexdigest()
-    job = replace(job, keys={"samples": digest, "score": score_key(job, digest)})
+    job = replace(job, keys={"samples": digest, "score": score_key(job, [digest, vars(spent)])})
     answers = [
-        Answer(question, Evidence(samples=chosen)),
+        Answer(question, Evidence(samples=chosen), cost={"nfe": spent.nfe}),
         # Without one, so that likelihoods say why they are empty.
         Answer(
             Probe("likelihood"),
@@ -77,4 +101,17 @@ def score_samples(
             "" if log_prob is None else "as submitted",
         ),
     ]
-    return score_answers(job, outline.load(), answers)
+    given = {"parameters": spent.parameters, "training_seconds": spent.seconds}
+    return score_answers(job, outline.load(), answers, given, submitted=True)
+
+
+def suite_of(task: str, given: str | None) -> Suite:
+    """Returns the suite that the user names, else the first one that holds a task, else quick.
+
+    Raises:
+        ValueError: There is no suite of that name.
+    """
+    if given is not None:
+        return load_suite(given)
+    holds = (name for name, suite in SUITES.items() if task in suite.tasks)
+    return load_suite(next(holds, "quick"))

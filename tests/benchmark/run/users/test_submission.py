@@ -5,10 +5,11 @@ import pytest
 import torch
 from dgmbench.benchmark.contract.record import Record, read_records, write_record
 from dgmbench.benchmark.contract.task import Domain
-from dgmbench.benchmark.run.users.sample_files import read_samples
-from dgmbench.benchmark.run.users.submission import score_samples
+from dgmbench.benchmark.run.users.sample_files import read_only_log_prob, read_samples
+from dgmbench.benchmark.run.users.submission import Spent, score_samples, suite_of
 from dgmbench.benchmark.suites import load_suite
 from dgmbench.benchmark.tasks import load_task, outline_of
+from dgmbench.leaderboards.tables.board import boards
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -97,11 +98,11 @@ def test_too_few_samples_and_a_taken_name_are_refused(tmp_path):
         score_samples(torch.zeros(4000, 2), "vae", task, suite, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["..", ".hidden", "x" * 300, "a/b", ""])
+@pytest.mark.parametrize("name", ["..", ".hidden", "x" * 300, "a\nb", ""])
 def test_a_name_is_one_of_a_row(tmp_path, name):
     outline = outline_of("ring-8")
     x = torch.zeros(2048, 2)
-    with pytest.raises(ValueError, match="Expected a name of up to 100 letters"):
+    with pytest.raises(ValueError, match="Expected a name of 1 to 100 printed letters"):
         score_samples(x, name, outline, load_suite("quick"), tmp_path)
 
 
@@ -115,3 +116,48 @@ def test_samples_do_not_take_the_row_of_a_model(tmp_path):
         score_samples(
             torch.zeros(2048, 2), "Mine", outline_of("ring-8"), load_suite("quick"), tmp_path
         )
+
+
+def test_costs_and_names_are_the_submitters(tmp_path):
+    """Spaces, slashes and brackets are fine in a name; what a cost is, the submitter says."""
+    task, suite = load_task("ring-8"), load_suite("quick")
+    x = task.draw(2048)
+    spent = Spent(parameters=123, nfe=7.0)
+    name = "mine [wide] / 2"
+    record = score_samples(x, name, outline_of("ring-8"), suite, tmp_path, spent=spent)
+    costs = {s.metric: s for s in record.scores}
+    assert (costs["parameters"].value, costs["parameters"].note) == (123, "as submitted")
+    assert (costs["nfe"].value, costs["training_seconds"].value) == (7, None)
+    assert costs["training_seconds"].reason == "only samples were given"
+    (row,) = boards(read_records(tmp_path))["ring-8"].rows
+    assert (row.model, row.standing) == (name, "samples only")
+    other = score_samples(x, name, outline_of("ring-8"), suite, tmp_path)
+    assert other.keys["score"] != record.keys["score"]
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_costs_are_numbers(value):
+    with pytest.raises(ValueError, match="of 0 or more"):
+        Spent(nfe=value)
+
+
+def test_the_suite_is_one_that_holds_the_task():
+    assert suite_of("ring-8", None).name == "quick"
+    assert suite_of("mnist", None).name == "mnist"
+    assert suite_of("nltcs", None).name == "standard"
+    assert suite_of("ring-8", "toy2d").name == "toy2d"
+    assert suite_of("folder:somewhere", None).name == "quick"
+
+
+def test_log_probabilities_may_lie_in_a_file_of_their_own(tmp_path):
+    values = np.linspace(-3, -1, 7)
+    np.save(tmp_path / "a.npy", values)
+    np.savez(tmp_path / "b.npz", anything=values)
+    np.savez(tmp_path / "c.npz", log_prob=values, samples=np.zeros((3, 2)))
+    for name in ("a.npy", "b.npz", "c.npz"):
+        assert read_only_log_prob(tmp_path / name, 7).tolist() == values.tolist()
+    np.savez(tmp_path / "d.npz", samples=values)
+    with pytest.raises(ValueError, match="one called log_prob, got samples"):
+        read_only_log_prob(tmp_path / "d.npz", 7)
+    with pytest.raises(ValueError, match=r"of shape \(8,\)"):
+        read_only_log_prob(tmp_path / "a.npy", 8)
