@@ -4,6 +4,7 @@ What a library user needs is here, imported when it is first used:
 
     load_task      a task with its rows, by name
     load_model     a baseline by name, or a class of one's own, built for a task
+    evaluate       a trained model, or samples, in numbers with error bars: a DataFrame
     check_model    whether a model of one's own holds the contract, on tiny data
     run            a suite, from training to records
     read_records   the records of a results folder
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .benchmark.contract.record import read_records
+    from .benchmark.run.evaluate import evaluate
     from .benchmark.run.library import load_model, run
     from .benchmark.run.users.check import check_model
     from .benchmark.tasks import load_task
@@ -27,6 +29,7 @@ __version__ = "0.1.0"
 
 # Where each name lives; imported when asked for, so that `--help` starts at once.
 _HOMES = {
+    "evaluate": "benchmark.run.evaluate",
     "check_model": "benchmark.run.users.check",
     "load_task": "benchmark.tasks",
     "load_model": "benchmark.run.library",
@@ -34,7 +37,7 @@ _HOMES = {
     "read_records": "benchmark.contract.record",
     "boards": "leaderboards.tables.board",
 }
-__all__ = ["boards", "check_model", "load_model", "load_task", "read_records", "run"]
+__all__ = ["boards", "check_model", "evaluate", "load_model", "load_task", "read_records", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -60,3 +60,47 @@ def test_a_suite_runs_and_its_boards_are_made(tmp_path):
     assert [r.cell for r in found] == [r.cell for r in records]
     board = dgmbench.boards(found)["ring-8"]
     assert [row.model for row in board.rows] == ["oracle", "noise"]
+
+
+def test_a_notebook_needs_no_command_line():
+    """The lines of the README: a model is trained and stands beside the truth, in numbers."""
+    from dgmbench import evaluate, load_model, load_task
+
+    task = load_task("ring-8")
+    with seeded(0):
+        model = load_model("gmm", task, components=8)
+        model.fit(task.for_training(), Budget(steps=50))
+    found = evaluate(model, task).set_index("metric")
+    assert found.value["mmd"] < 0.01 and found.mark["nll"] == "="
+    assert 0 <= found.value["kl_to_truth"] < 0.01
+    samples = evaluate(task.draw(2048), "ring-8", metrics=["mmd", "nll"]).set_index("metric")
+    assert abs(samples.value["mmd"]) < 4 * samples.stderr["mmd"]
+    assert samples.reason["nll"] == "the model gives samples, no likelihood"
+
+
+def test_evaluate_takes_objects_and_metrics_of_ones_own():
+    from dgmbench import evaluate
+    from dgmbench.metrics import EnergyDistance
+
+    task = dgmbench.load_task("ring-8")
+
+    class Lies:
+        likelihood = "exact"
+
+        def sample(self, n):
+            return task.train[:n].numpy()
+
+        def fit(self, task, budget):
+            pass
+
+        def log_prob(self, x):
+            return torch.full((len(x),), 9.0)
+
+    found = evaluate(Lies(), task).set_index("metric")
+    assert "the claim cannot be true" in found.reason["nll"]
+    (row,) = evaluate(Lies(), task, metrics={"mine": EnergyDistance}, n=300).itertuples()
+    assert (row.metric, row.n) == ("mine", 300)
+    with pytest.raises(ValueError, match="did you mean mmd"):
+        evaluate(task.test, task, metrics=["mmdd"])
+    with pytest.raises(ValueError, match="of shape"):
+        evaluate(torch.zeros(5, 3), task)
