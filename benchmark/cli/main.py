@@ -57,8 +57,12 @@ def default(context: typer.Context) -> None:
 
 @app.command()
 def run(
-    suite: SuiteName = "quick",
-    tasks: Names = None,
+    suite: Annotated[
+        str | None, typer.Option(help="Name of a suite; by default the tasks', else quick.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="Comma-separated names or addresses; all by default.")
+    ] = None,
     models: Annotated[
         str | None, typer.Option(help="Comma-separated names; all by default; none: only yours.")
     ] = None,
@@ -92,7 +96,7 @@ def run(
     plan = make_plan(
         suite,
         out=out,
-        tasks=split(tasks),
+        tasks=addresses(tasks),
         models=split(models),
         user_models=model,
         variant=Variant(parsed_arguments(arguments or []), name, steps, batch_size),
@@ -154,8 +158,9 @@ def score(
 ) -> None:
     """Score samples beside the models of a suite."""
     from ...leaderboards.report import Results, write_report
+    from ..run.plan import suite_of
     from ..run.users.sample_files import read_log_prob, read_only_log_prob, read_samples
-    from ..run.users.submission import Spent, score_samples, suite_of
+    from ..run.users.submission import Spent, score_samples
     from ..tasks import outline_of
     from . import console
 
@@ -167,7 +172,7 @@ def score(
         )
     if len(samples) > 1 and log_prob is not None:
         raise ValueError("Expected one file of samples beside --log-prob, got several.")
-    outline, chosen = outline_of(task), suite_of(task, suite)
+    outline, chosen = outline_of(task), suite_of([task], suite)
     spent, tests = Spent(parameters, seconds, nfe), (outline.sizes or {}).get("test")
     root = out / chosen.name
     for path, row in zip(samples, names, strict=True):
@@ -305,3 +310,16 @@ def tune(
 def split(names: str | None) -> list[str] | None:
     """Returns the names in "a,b"; None for None."""
     return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
+
+
+def addresses(text: str | None) -> list[str] | None:
+    """Returns the tasks in "a,b"; commas in an address's options ("?drop=x,y") are its own."""
+    from ..tasks import TASKS
+
+    found: list[str] = []
+    for word in split(text) or []:
+        if found and "?" in found[-1] and ":" not in word and word not in TASKS:
+            found[-1] += f",{word}"
+        else:
+            found.append(word)
+    return None if text is None else found

@@ -39,7 +39,7 @@ def load_model(name: str, task: Task | Domain, **arguments: Any) -> GenerativeMo
 
 
 def run(
-    suite: str = "quick",
+    suite: str | None = None,
     *,
     tasks: Iterable[str] | None = None,
     models: Iterable[str] | None = None,
@@ -57,8 +57,8 @@ def run(
     Cells run in processes of their own: in a script, call it under `if __name__ == "__main__":`.
 
     Args:
-        suite: Name of the suite.
-        tasks: Names of tasks; all by default.
+        suite: Name of the suite; by default the one that holds the tasks, without tasks quick.
+        tasks: Names and addresses of tasks; all of the suite by default.
         models: Names of models; all by default; ["none"] for one's own alone.
         user_models: "file.py:Class" of models to put beside the baselines, or names of baselines.
         variant: Arguments, name and budget of those.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from ..contract.record import Record, read_records
 from ..names import known
-from ..suites import load_suite
+from ..suites import SUITES, load_suite
 from ..suites.suite import Suite
 from ..tasks import outline_of
 from .job import Job, make_jobs
@@ -51,7 +51,7 @@ class Plan:
 
 
 def make_plan(
-    suite_name: str,
+    suite_name: str | None,
     *,
     out: Path,
     tasks: list[str] | None = None,
@@ -66,9 +66,9 @@ def make_plan(
     """Returns the jobs of a suite and which of them are left to do.
 
     Args:
-        suite_name: Name of the suite.
+        suite_name: Name of the suite; None is the one that holds the tasks (`suite_of`).
         out: Folder above the suite's own.
-        tasks: Names; all by default.
+        tasks: Names, of the suite or not, and addresses; all of the suite by default.
         models: Names; all by default; ["none"] for the user's alone.
         user_models: "file.py:Class" of models to put beside the baselines, or names of baselines.
         variant: Arguments, name and budget of those.
@@ -81,14 +81,15 @@ def make_plan(
         ValueError: An unknown name, a model file that is not right, no such device, an unwritable
             folder, or a number that makes no sense.
     """
-    suite, device = load_suite(suite_name), choose_device(device)
+    suite, device = suite_of(tasks or (), suite_name), choose_device(device)
     _check_counts(seeds, workers, timeout)
     store = Store((out / suite.name).absolute())
     chosen = _models(models, suite, bool(user_models))
+    suite = replace(suite, tasks=tuple(_tasks(tasks, suite)))
     suite, variants, users = with_users(suite, user_models or [], variant)
     jobs = make_jobs(
         suite,
-        [outline_of(name) for name in _chosen("task", tasks, suite.tasks)],
+        [outline_of(name) for name in suite.tasks],
         [*chosen, *variants],
         users,
         suite.seeds if seeds is None else range(seeds),
@@ -125,6 +126,15 @@ def _chosen(what: str, given: list[str] | None, names: Iterable[str]) -> list[st
     return list(dict.fromkeys(known(what, given, names)))
 
 
+def _tasks(given: list[str] | None, suite: Suite) -> list[str]:
+    """Returns the tasks that are run: those of the suite, or those that the user gave."""
+    if not given:
+        return _chosen("task", given, suite.tasks)
+    for name in given:
+        outline_of(name)
+    return list(dict.fromkeys(given))
+
+
 def _models(given: list[str] | None, suite: Suite, has_users: bool) -> list[str]:
     """Returns the suite's models that take part."""
     if given != ["none"]:
@@ -132,6 +142,27 @@ def _models(given: list[str] | None, suite: Suite, has_users: bool) -> list[str]
     if not has_users:
         raise ValueError("Expected a --model of yours beside --models none, got none.")
     return []
+
+
+def suite_of(tasks: Iterable[str], given: str | None = None) -> Suite:
+    """Returns the suite that the user names, else the first one that holds the tasks.
+
+    Where none does, it is the first one with a task of the same kind as the first task, whose
+    metrics mean something there; without tasks it is quick.
+
+    Raises:
+        ValueError: There is no suite, or no task, of that name.
+    """
+    if given is not None:
+        return load_suite(given)
+    tasks = list(tasks)
+    for name, suite in SUITES.items():
+        if set(tasks) <= set(suite.tasks):
+            return load_suite(name)
+    kind = outline_of(tasks[0]).task.kind
+    kinds = {n: {outline_of(t).task.kind for t in s.tasks} for n, s in SUITES.items()}
+    apart = (name for name in kinds if len(kinds[name]) == 1 and kind in kinds[name])
+    return load_suite(next(apart, "quick"))
 
 
 def choose_device(device: str) -> str:

@@ -24,6 +24,7 @@ from .images.parquet_sets import celeba_64, cifar10, cifar10_20k, fashion_mnist,
 from .images.stacked_mnist import stacked_mnist
 from .outline import Outline
 from .rewards.hypergrid import hypergrid
+from .tables.by_address import READERS
 from .tables.maf import maf
 from .tables.small import table
 
@@ -80,16 +81,23 @@ TASKS: dict[str, Callable[[], Outline]] = {
     "hypergrid-8x8x8x8": partial(hypergrid, 4, 8),
 }
 
-# Image sets that have an address in the place of a name.
-BY_ADDRESS: dict[str, Callable[[str], Task]] = {"hf": hub_images, "folder": folder_images}
+# What has an address in the place of a name: image sets, tables, arrays, texts.
+BY_ADDRESS: dict[str, Callable[[str], Task]] = {
+    "hf": hub_images,
+    "folder": folder_images,
+    **READERS,
+}
+
+_FORMS = [f"{kind}:path" for kind in BY_ADDRESS if kind != "hf"]
 
 
 def outline_of(address: str) -> Outline:
     """Returns the outline of a task, without its rows where it has a name.
 
     Args:
-        address: A name of `TASKS`, `hf:owner/name` or `folder:path`. What the last two hold is
-            known only from reading them.
+        address: A name of `TASKS`, or an address: `hf:owner/name`, `folder:path`, `csv:path`,
+            `parquet:path`, `datasets:folder`, `npz:path`, `text:path`. What lies at an address is
+            known only from reading it.
 
     Raises:
         MissingData: The files of an address are not there; the message says how to bring them.
@@ -101,9 +109,8 @@ def outline_of(address: str) -> Outline:
     return replace(TASKS[known_task(address)](), address=address)
 
 
-@lru_cache(maxsize=8)
 def load_task(address: str) -> Task:
-    """Returns a task with its rows, from memory if it was among the last eight loaded.
+    """Returns a task with its rows: from memory, where it has a name and is of the last eight.
 
     Args:
         address: As in `outline_of`.
@@ -112,7 +119,14 @@ def load_task(address: str) -> Task:
         MissingData: Its data are not in the data root; the message says how to bring them.
         ValueError: No task has that name (the message names the nearest), or its data are damaged.
     """
-    return outline_of(address).load()
+    # What lies at an address may have changed.
+    return named_task(address) if address in TASKS else outline_of(address).load()
+
+
+@lru_cache(maxsize=8)
+def named_task(name: str) -> Task:
+    """Returns a task of `TASKS` with its rows, from memory if it was among the last eight."""
+    return outline_of(name).load()
 
 
 def known_task(name: str) -> str:
@@ -124,7 +138,7 @@ def known_task(name: str) -> str:
     if name not in TASKS:
         near = difflib.get_close_matches(name, TASKS, n=1, cutoff=0)[0]
         raise ValueError(
-            f"Expected the name of a task, hf:owner/name or folder:path, got {name!r}; the "
-            f"nearest name is {near!r}."
+            f"Expected the name of a task, hf:owner/name, or one of {', '.join(_FORMS)}, got "
+            f"{name!r}; the nearest name is {near!r}."
         )
     return name

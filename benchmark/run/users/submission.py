@@ -12,7 +12,6 @@ from ...contract.evidence import Evidence
 from ...contract.model import Likelihood
 from ...contract.probe import Probe
 from ...contract.record import Record, read_records
-from ...suites import SUITES, load_suite
 from ...suites.suite import ModelSpec, Suite
 from ...tasks import Outline
 from ..job import Job
@@ -103,15 +102,3 @@ def score_samples(
     ]
     given = {"parameters": spent.parameters, "training_seconds": spent.seconds}
     return score_answers(job, outline.load(), answers, given, submitted=True)
-
-
-def suite_of(task: str, given: str | None) -> Suite:
-    """Returns the suite that the user names, else the first one that holds a task, else quick.
-
-    Raises:
-        ValueError: There is no suite of that name.
-    """
-    if given is not None:
-        return load_suite(given)
-    holds = (name for name, suite in SUITES.items() if task in suite.tasks)
-    return load_suite(next(holds, "quick"))

@@ -4,16 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
-from dgmbench.benchmark.tasks import load_task
+from dgmbench.benchmark.tasks.registry import named_task
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Decoded arrays go to a folder of the test, and no task is remembered from another test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    load_task.cache_clear()
+    named_task.cache_clear()
     yield
-    load_task.cache_clear()
+    named_task.cache_clear()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch
 from dgmbench.benchmark.contract.record import Record, read_records, write_record
 from dgmbench.benchmark.contract.task import Domain
 from dgmbench.benchmark.run.users.sample_files import read_only_log_prob, read_samples
-from dgmbench.benchmark.run.users.submission import Spent, score_samples, suite_of
+from dgmbench.benchmark.run.users.submission import Spent, score_samples
 from dgmbench.benchmark.suites import load_suite
 from dgmbench.benchmark.tasks import load_task, outline_of
 from dgmbench.leaderboards.tables.board import boards
@@ -139,14 +139,6 @@ def test_costs_and_names_are_the_submitters(tmp_path):
 def test_costs_are_numbers(value):
     with pytest.raises(ValueError, match="of 0 or more"):
         Spent(nfe=value)
-
-
-def test_the_suite_is_one_that_holds_the_task():
-    assert suite_of("ring-8", None).name == "quick"
-    assert suite_of("mnist", None).name == "mnist"
-    assert suite_of("nltcs", None).name == "standard"
-    assert suite_of("ring-8", "toy2d").name == "toy2d"
-    assert suite_of("folder:somewhere", None).name == "quick"
 
 
 def test_log_probabilities_may_lie_in_a_file_of_their_own(tmp_path):

@@ -15,6 +15,7 @@ from dgmbench.benchmark.tasks.densities.highdim import (
 )
 from dgmbench.benchmark.tasks.densities.mixtures import Mixture, circle
 from dgmbench.benchmark.tasks.densities.shapes import Funnel, StudentT
+from dgmbench.benchmark.tasks.registry import named_task
 from scipy import stats
 from torch.distributions import (
     Categorical,
@@ -243,7 +244,7 @@ def test_rows_are_fixed_and_leave_the_random_state_alone():
     before = torch.get_rng_state()
     first = load_task("ring-8")
     assert torch.equal(torch.get_rng_state(), before)
-    load_task.cache_clear()
+    named_task.cache_clear()
     torch.manual_seed(1)
     second = load_task("ring-8")
     assert torch.equal(first.train, second.train) and torch.equal(first.test, second.test)

@@ -13,6 +13,7 @@ from dgmbench.benchmark.tasks.images import binary_mnist
 from dgmbench.benchmark.tasks.images import parquet_sets as images
 from dgmbench.benchmark.tasks.images.parquet_sets import SHA256
 from dgmbench.benchmark.tasks.readers import array_cache as arrays
+from dgmbench.benchmark.tasks.registry import named_task
 from PIL import Image
 
 # The module, which the function of its name hides.
@@ -76,7 +77,7 @@ def test_a_truncated_file_is_named_and_nothing_else_is_said(small_mnist, root, c
 
 def test_a_changed_file_changes_the_checksum(small_mnist, root):
     before = load_task("mnist").checksum
-    load_task.cache_clear()
+    named_task.cache_clear()
     write_parquet(root / "mnist" / "test.parquet", pictures(10, 28, 28, seed=2))
     assert load_task("mnist").checksum != before
 
@@ -91,7 +92,7 @@ def test_a_file_without_images_is_named(small_mnist, root):
 
 def test_images_are_decoded_once(small_mnist, monkeypatch):
     first = load_task("mnist").train.clone()
-    load_task.cache_clear()
+    named_task.cache_clear()
     monkeypatch.setattr(images, "parquet_pixels", None)  # would raise if it were called
     assert torch.equal(load_task("mnist").train, first)
 
@@ -102,7 +103,7 @@ def test_an_altered_cache_is_made_again(small_mnist):
     data = bytearray(cached.read_bytes())
     data[-20_000] ^= 1
     cached.write_bytes(data)
-    load_task.cache_clear()
+    named_task.cache_clear()
     assert torch.equal(load_task("mnist").train, first)
 
 
@@ -110,7 +111,7 @@ def test_writing_to_rows_leaves_the_cache_alone(small_mnist):
     task = load_task("mnist")
     first = task.train.clone()
     task.train.zero_()
-    load_task.cache_clear()
+    named_task.cache_clear()
     assert torch.equal(load_task("mnist").train, first)
 
 
@@ -150,7 +151,7 @@ def test_static_binarisation_reads_the_original_layout(root, monkeypatch):
         (root / "binary_mnist" / f"binarized_mnist_{split}.amat").write_text(text)
     task = load_task("binary-mnist-static")
     assert np.array_equal(task.val.flatten(1).numpy(), bits["valid"])
-    load_task.cache_clear()
+    named_task.cache_clear()
     path = root / "binary_mnist" / "binarized_mnist_test.amat"
     path.write_text(path.read_text()[:-10])
     with pytest.raises(ValueError, match=r"Expected 2 images of 784 bits in .* cut short"):
