@@ -61,7 +61,8 @@ def run(plan: Plan) -> int:
         return 130
     results = Results.read(plan.root, outcome.records)
     files = write_report(results)
-    print_boards(results.boards, out)
+    asked = dict.fromkeys(job.task.name for job in plan.jobs)
+    print_boards({task: results.boards[task] for task in asked if task in results.boards}, out)
     print_outcome(outcome, time.perf_counter() - start)
     print_files(files)
     return 1 if outcome.failures else 0
