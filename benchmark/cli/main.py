@@ -138,9 +138,12 @@ def check(
 @app.command()
 def score(
     samples: Annotated[
-        list[Path], typer.Argument(help=".npz, .npy, .safetensors or image folders.")
+        list[Path],
+        typer.Argument(
+            help=".npz, .npy, .safetensors or image folders; with --metric a results folder."
+        ),
     ],
-    task: Annotated[str, typer.Option(help="Name of the task; see `list tasks`.")],
+    task: Annotated[str, typer.Option(help="Name or address of the task.")] = "",
     name: Annotated[
         list[str] | None,
         typer.Option(help="Name of the row, one per file; by default mine, or the files' names."),
@@ -154,9 +157,12 @@ def score(
     suite: Annotated[
         str | None, typer.Option(help="Whose metrics hold; by default one with the task.")
     ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="file.py:Metric: a new column for all that is stored.")
+    ] = None,
     out: Out = Path("results"),
 ) -> None:
-    """Score samples beside the models of a suite."""
+    """Score samples beside the models of a suite, or a results folder with a new metric."""
     from ...leaderboards.report import Results, write_report
     from ..run.plan import suite_of
     from ..run.users.sample_files import read_log_prob, read_only_log_prob, read_samples
@@ -164,6 +170,10 @@ def score(
     from ..tasks import outline_of
     from . import console
 
+    if metric is not None:
+        sys.exit(_score_again(samples, metric))
+    if not task:
+        raise ValueError("Expected the task of the samples (--task NAME), got none.")
     names = name or (["mine"] if len(samples) == 1 else [path.stem for path in samples])
     if len(names) != len(samples) or len(set(names)) < len(names):
         raise ValueError(
@@ -185,6 +195,26 @@ def score(
     results = Results.read(root)
     console.print_boards({task: results.boards[outline.task.name]}, console.out)
     console.print_files(write_report(results))
+
+
+def _score_again(folders: list[Path], metric: str) -> int:
+    """Scores what is stored with a metric of the user's; returns the exit code."""
+    from ...leaderboards.report import Results, write_report
+    from ..run.scoring.added import add_metric
+    from . import console
+
+    (root, *others) = folders
+    if others or not (root / "records").is_dir():
+        raise ValueError(f"Expected one folder with records in it beside --metric, got {root}.")
+    count = 0
+    for record, why in add_metric(root, metric):
+        count += not why
+        if why:
+            print(f"{record.task} / {record.model} / seed {record.seed}: {why}")
+    results = Results.read(root)
+    console.print_files(write_report(results))
+    print(f"{count} cells have the new metric.")
+    return 0 if count else 1
 
 
 @app.command()

@@ -62,7 +62,22 @@ def probe(job: Job, question: Probe, model: GenerativeModel, task: Task, store: 
         "estimator": _estimator(model, question),
         "reason": reason,
     }
-    with store.writing("probe", job.keys[question.name]) as folder:
+    keep(store, job.keys[question.name], evidence, claim, cost)
+
+
+def keep(
+    store: Store, key: str, evidence: Evidence, claim: dict[str, Any], cost: dict[str, Any]
+) -> None:
+    """Writes an answer.
+
+    Args:
+        store: Where.
+        key: The probe's key.
+        evidence: Its tensors.
+        claim: What they claim: "likelihood", "paper", "estimator", "reason".
+        cost: What they cost.
+    """
+    with store.writing("probe", key) as folder:
         evidence.save(folder / "evidence.safetensors")
         (folder / "cost.json").write_text(json.dumps(cost))
         (folder / "claim.json").write_text(json.dumps(claim))

@@ -16,6 +16,7 @@ from ...suites.suite import ModelSpec, Suite
 from ...tasks import Outline
 from ..job import Job
 from ..keys.stage_keys import score_key
+from ..probing import keep
 from ..scoring.answers import Answer, score_answers
 from ..scoring.subset import fixed_subset
 from ..store import Store
@@ -89,7 +90,9 @@ def score_samples(
     chosen = x[fixed_subset(len(x), n)].contiguous()
     told = b"" if log_prob is None else log_prob.numpy().tobytes()
     digest = hashlib.sha256(chosen.numpy().tobytes() + told).hexdigest()
-    job = replace(job, keys={"samples": digest, "score": score_key(job, [digest, vars(spent)])})
+    score = score_key(job, [digest, vars(spent)])
+    keys = {"samples": digest, "likelihood": digest[::-1], "score": score}
+    job = replace(job, keys=keys)
     answers = [
         Answer(question, Evidence(samples=chosen), cost={"nfe": spent.nfe}),
         # Without one, so that likelihoods say why they are empty.
@@ -100,5 +103,9 @@ def score_samples(
             "" if log_prob is None else "as submitted",
         ),
     ]
+    for answer in answers:  # a new metric asks them again
+        claim = {"likelihood": answer.likelihood.value, "estimator": answer.estimator}
+        claim |= {"paper": "", "reason": ""}
+        keep(store, keys[answer.probe.name], answer.evidence, claim, answer.cost)
     given = {"parameters": spent.parameters, "training_seconds": spent.seconds}
     return score_answers(job, outline.load(), answers, given, submitted=True)
