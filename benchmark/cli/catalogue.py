@@ -67,21 +67,27 @@ def first_sentence(thing: Any) -> str:
 
 
 def _tasks() -> Listing:
+    from ..run.plugins import origin
     from ..tasks import TASKS  # each sort imports what it needs: metrics take a while
 
     return Listing(
-        [_task(make()) for make in TASKS.values()],
+        [{**_task(make()), "origin": origin("tasks", name)} for name, make in TASKS.items()],
         {
             "name": lambda t: t["name"] + ("" if t["available"] else " *"),
             "point": lambda t: "x".join(map(str, t["shape"])),
             "levels": lambda t: "real" if t["levels"] is None else str(t["levels"]),
             "train": lambda t: f"{t['rows'].get('train', 0):,}",
-            "summary": lambda t: t["summary"],
+            "summary": _told,
         },
         group="kind",
         legend="Point: the shape of one; levels: integers 0..levels-1, or real numbers; train: "
         "rows. * Its data are not here: `run_all.py fetch NAME` brings them or says how.",
     )
+
+
+def _told(thing: Thing) -> str:
+    """The summary of a thing, and where it is from if a plugin brought it."""
+    return thing["summary"] + (f" [{thing['origin']}]" if thing["origin"] else "")
 
 
 def _task(outline: Outline) -> Thing:
@@ -151,17 +157,21 @@ def _signs(claims: Mapping[str, str], likelihood: type[Likelihood]) -> str:
 
 def _metrics() -> Listing:
     from ... import metrics
+    from ..run.plugins import LOADED, origin
 
+    brought = {n: (c, c) for plugin in LOADED.values() for n, c in plugin.metrics.items()}
+    known = {f.__name__: (c, f) for c, f in metrics.FUNCTIONS.items()}
     things = [
         {
-            "name": function.__name__,
+            "name": name,
+            "origin": origin("metrics", name),
             "class": cls.__name__,
             "unit": cls.unit,
             "higher_is_better": cls.higher_is_better,
             "needs": list(inspect.signature(cls.update).parameters)[1:],
             "summary": first_sentence(function),
         }
-        for cls, function in metrics.FUNCTIONS.items()
+        for name, (cls, function) in {**known, **brought}.items()
     ]
     return Listing(
         things,
@@ -169,7 +179,7 @@ def _metrics() -> Listing:
             "name": lambda m: m["name"],
             "better": lambda m: _common(m["higher_is_better"], {True: "higher", False: "lower"}),
             "unit": lambda m: _common(m["unit"], {}),
-            "summary": lambda m: m["summary"],
+            "summary": _told,
         },
         legend="Several: `--json` has the word for each value of the metric.",
     )
@@ -185,12 +195,14 @@ def _common(told: Any, words: Mapping[Any, str]) -> str:
 
 
 def _suites() -> Listing:
+    from ..run.plugins import origin
     from ..suites import SUITES
 
     return Listing(
         [
             {
                 "name": suite.name,
+                "origin": origin("suites", suite.name),
                 "tasks": list(suite.tasks),
                 "models": list(suite.models),
                 "metrics": list(suite.metrics),
@@ -209,6 +221,6 @@ def _suites() -> Listing:
             "metrics": lambda s: str(len(s["metrics"])),
             "seeds": lambda s: str(len(s["seeds"])),
             "steps": lambda s: f"{s['steps']:,}",
-            "summary": lambda s: s["summary"],
+            "summary": _told,
         },
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +30,8 @@ app = typer.Typer(
     no_args_is_help=False,
     pretty_exceptions_enable=False,
     help="Benchmark deep generative models: every family, the same tasks, an error bar on every "
-    "number. Without a command: run --suite quick.",
+    "number. Without a command: run --suite quick. With --plugin FILE.py, any command knows the "
+    "tasks, metrics, suites and feature maps of yours that the file defines.",
 )
 
 Names = Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")]
@@ -40,12 +42,38 @@ SuiteName = Annotated[str, typer.Option(help="Name of a suite; see `list suites`
 def main() -> None:
     """Runs the command line; a user's mistake is one sentence on stderr and exit code 2."""
     try:
+        sys.argv[1:] = _plugged(sys.argv[1:])
         app()
     except (ValueError, OSError) as error:
         if os.environ.get("DGMBENCH_TRACEBACK"):
             raise
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _plugged(words: list[str]) -> list[str]:
+    """Loads plugins, those of installed packages and those of `--plugin`; returns the rest.
+
+    The option may stand anywhere, also before the command.
+    """
+    given, rest = [], []
+    left = iter(words)
+    for word in left:
+        if word == "--plugin":
+            given.append(next(left, ""))
+        elif word.startswith("--plugin="):
+            given.append(word.partition("=")[2])
+        else:
+            rest.append(word)
+    if not all(given):
+        raise ValueError("Expected a file or a module behind --plugin, got none.")
+    if given or entry_points(group="dgmbench.plugins"):
+        from ..run.plugins import load_installed, load_plugin
+
+        load_installed()
+        for where in given:
+            load_plugin(where)
+    return rest
 
 
 @app.callback(invoke_without_command=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..contract.record import SETTLED, Record, read_record
 from .job import Job
 from .plan import Plan
+from .plugins import LOADED, load_plugin
 from .processes.claims import Claims
 from .processes.workers import Lost, cores, run_local, visible_gpus
 from .recording import finish, forget_phase
@@ -46,6 +49,16 @@ class Step:
 
     job: Job
     scores: bool = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles such that the other process has the user's plugins before it reads the job."""
+        return _with_plugins, (tuple(LOADED), pickle.dumps((self.job, self.scores)))
+
+
+def _with_plugins(places: tuple[str, ...], content: bytes) -> Step:
+    for place in places:
+        load_plugin(place)
+    return Step(*pickle.loads(content))
 
 
 def take(step: Step) -> Record | None:

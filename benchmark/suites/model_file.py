@@ -27,6 +27,7 @@ import torch
 
 from ..contract.model import Likelihood
 
+BESIDE = "beside_"  # with which the names of packages of a user's folder begin
 # Modules that the files of a folder imported from beside them, by folder; see `beside`.
 _BESIDE: dict[Path, dict[str, ModuleType]] = {}
 
@@ -41,11 +42,20 @@ def load_model_class(target: str) -> Callable[..., Any]:
     where, _, name = target.rpartition(":")
     if not name.isidentifier() or name.startswith("__"):
         raise ValueError(f"Expected the name of a class behind the colon, got {target!r}.")
-    module = _by_path(Path(where)) if where.endswith(".py") else _by_name(where)
+    module = load_module(where)
     found = getattr(module, name, None)
     if not callable(found):
         raise ValueError(f"Expected a class {name} in {where}, got {_offered(module)}.")
     return _of_known_claim(found, name)
+
+
+def load_module(where: str) -> ModuleType:
+    """Imports a Python file, or a module by its name.
+
+    Raises:
+        ValueError: There is none, or the import fails in whatever way.
+    """
+    return _by_path(Path(where)) if where.endswith(".py") else _by_name(where)
 
 
 def _of_known_claim(found: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -75,7 +85,7 @@ def _by_path(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"Expected a Python file with a model, got {path}, which is not there.")
     folder = path.resolve().parent
-    package = f"beside_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    package = f"{BESIDE}{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     name = f"{package}.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -152,7 +162,7 @@ def beside(folder: Path) -> Iterator[None]:
         if str(folder) in sys.path:
             sys.path.remove(str(folder))
         for name, module in list(sys.modules.items()):
-            if not name.startswith("beside_") and _lies_in(module, folder):
+            if not name.startswith(BESIDE) and _lies_in(module, folder):
                 mine[name] = sys.modules.pop(name)
         sys.modules.update(hidden)
 

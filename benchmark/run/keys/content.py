@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from ....metrics.features import FEATURE_MAPS
 from ...contract.files import write_atomically
+from ...suites.model_file import BESIDE
 from ...suites.suite import ModelSpec
 from ...tasks import TASKS, Outline
 from ...tasks.readers.data_root import cache_folder, data_root
@@ -127,8 +129,17 @@ def metric_key(factory: Callable[..., Any]) -> dict[str, Any]:
     return {
         "class": f"{cls.__module__}:{cls.__qualname__}",
         "arguments": described(keywords),
-        "code": code(cls.__module__).key(),
+        "code": _module_code(cls.__module__).key(),
     }
+
+
+def _module_code(name: str) -> Closure:
+    """The closure of a module of ours, or of a user's plugin."""
+    if OURS.file(name) is not None:
+        return code(name)
+    file = getattr(sys.modules.get(name), "__file__", None)
+    sources, module = user_sources(file if name.startswith(BESIDE) and file else name)
+    return sources.closure(module)
 
 
 @cache
@@ -145,7 +156,7 @@ def map_key(name: str, levels: int | None) -> dict[str, Any]:
     return {
         "name": name,
         "levels": levels,
-        "code": code(kind.__module__).key(),
+        "code": _module_code(kind.__module__).key(),
         "weights": file_sha256(weights) if weights and found else "missing" if weights else "",
     }
 
@@ -233,8 +244,17 @@ def _hashed(path: Path, _name: str) -> str:
 
 def _code_of(value: Any) -> Closure:
     """The closure of all functions and classes of ours within a value."""
-    names = sorted({name for name in _modules(value, set()) if OURS.file(name) is not None})
-    return code(*names)
+    names = sorted(set(_modules(value, set())))
+    ours = [name for name in names if OURS.file(name) is not None]
+    users = [name for name in names if name.startswith(BESIDE) or name in plugin_modules()]
+    return merged([code(*ours), *map(_module_code, users)])
+
+
+def plugin_modules() -> set[str]:
+    """Names of the modules of the user's plugins that are loaded."""
+    from ..plugins import LOADED  # which imports the suites
+
+    return {plugin.module for plugin in LOADED.values()}
 
 
 def _modules(value: Any, passed: set[int]) -> Iterator[str]:
