@@ -28,6 +28,8 @@ import torch
 from ..contract.model import Likelihood
 
 BESIDE = "beside_"  # with which the names of packages of a user's folder begin
+# The program itself: other processes are started by it, wherever its file lies.
+_MAIN = ("__main__", "__mp_main__")
 # Modules that the files of a folder imported from beside them, by folder; see `beside`.
 _BESIDE: dict[Path, dict[str, ModuleType]] = {}
 
@@ -162,7 +164,7 @@ def beside(folder: Path) -> Iterator[None]:
         if str(folder) in sys.path:
             sys.path.remove(str(folder))
         for name, module in list(sys.modules.items()):
-            if not name.startswith(BESIDE) and _lies_in(module, folder):
+            if name not in _MAIN and not name.startswith(BESIDE) and _lies_in(module, folder):
                 mine[name] = sys.modules.pop(name)
         sys.modules.update(hidden)
 
@@ -179,7 +181,15 @@ def _lies_in(module: Any, folder: Path) -> bool:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or "site-packages" in file:
         return False
-    return Path(file).resolve().is_relative_to(folder) and not _is_ours(module)
+    place = Path(file).resolve()
+    return place.is_relative_to(folder) and not _is_pythons(place, folder) and not _is_ours(module)
+
+
+def _is_pythons(place: Path, folder: Path) -> bool:
+    """Whether a file belongs to an environment that lies within the folder, as `.venv` does."""
+    roots = {Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)}
+    inside = (root for root in roots if root != folder and root.is_relative_to(folder))
+    return any(place.is_relative_to(root) for root in inside)
 
 
 def _is_ours(module: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import sys
 
 import numpy as np
@@ -161,3 +162,38 @@ def test_a_factory_is_as_good_as_a_class(tmp_path):
     write(tmp_path)
     (tmp_path / "make.py").write_text("from model import Mine\ndef wide():\n    return Mine()\n")
     assert load_model_class(f"{tmp_path / 'make.py'}:wide")().width == 1
+
+
+@pytest.mark.parametrize("script", ["run.py", "env/bin/dgmbench"])
+def test_a_program_within_the_folder_of_a_model_goes_on(tmp_path, script):
+    """As `.venv/bin/dgmbench` does where a project holds its environment: it starts processes."""
+    (tmp_path / "mine.py").write_text(
+        "import torch\n"
+        "class Mine:\n"
+        "    def fit(self, task, budget): self.x = task.train\n"
+        "    def sample(self, n): return self.x[torch.randint(len(self.x), (n,))] + 0.1\n"
+    )
+    path = tmp_path / script
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "import sys\n"
+        "from dgmbench.benchmark.cli.main import main\n"
+        "sys.argv[1:] = ['check', 'mine.py:Mine', '--domains', 'plane']\n"
+        "if __name__ == '__main__':\n"
+        "    main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Mine holds the contract" in done.stdout
+
+
+def test_an_environment_within_the_folder_is_not_the_models(tmp_path, monkeypatch):
+    (tmp_path / "env" / "lib").mkdir(parents=True)
+    (tmp_path / "env" / "lib" / "part_of_python.py").write_text("x = 1\n")
+    (tmp_path / "mine.py").write_text("import part_of_python\nclass Mine: pass\n")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    monkeypatch.syspath_prepend(str(tmp_path / "env" / "lib"))
+    load_model_class(f"{tmp_path / 'mine.py'}:Mine")
+    assert sys.modules.pop("part_of_python").x == 1
