@@ -7,12 +7,14 @@ and without the small files that a page draws.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from ..benchmark.contract.files import cache_folder, tell, write_atomically
 from ..benchmark.contract.record import Record
 
 RESULTS = Path(__file__).with_name("results")
@@ -35,23 +37,67 @@ def packed(records: Iterable[Record]) -> bytes:
 
 @cache
 def stored_records(suite: str) -> tuple[Record, ...]:
-    """Returns the records of a suite that came with the package; none where it has none.
+    """Returns the records of a suite that came with the package, or newer ones that were fetched.
 
     Raises:
-        ValueError: The file is damaged or of another version.
+        ValueError: The package's file is damaged or of another version.
     """
     path = RESULTS / f"{suite}.jsonl.gz"
-    if not path.is_file():
-        return ()
+    found = unpacked(path.read_bytes(), str(path)) if path.is_file() else ()
+    newer = fetched_folder() / path.name
+    if newer.is_file():
+        try:
+            fetched = unpacked(newer.read_bytes(), str(newer))
+        except ValueError as error:  # of another version by now: the package's own stay
+            tell(f"{str(error).rstrip('.')}; those of the package are used.")
+            return found
+        return max(found, fetched, key=_newest)
+    return found
+
+
+def unpacked(content: bytes, where: str) -> tuple[Record, ...]:
+    """Returns the records of a file as `packed` writes it, marked as stored.
+
+    Args:
+        content: The file's.
+        where: Its name, for the message.
+
+    Raises:
+        ValueError: It is damaged, or of another version.
+    """
     try:
-        lines = gzip.decompress(path.read_bytes()).splitlines()
+        lines = gzip.decompress(content).splitlines()
         found = [Record.model_validate_json(line) for line in lines]
-    except (OSError, EOFError, ValidationError) as error:
+    except (OSError, EOFError, zlib.error, ValidationError) as error:
         raise ValueError(
-            f"Expected the records of this version of dgmbench in {path}, got "
-            f"{type(error).__name__}; install it again."
+            f"Expected the records of this version of dgmbench in {where}, got "
+            f"{type(error).__name__}; install or fetch them again."
         ) from None
     return tuple(record.model_copy(update={"stored": True}) for record in found)
+
+
+def fetched_folder() -> Path:
+    """Where fetched records lie."""
+    return cache_folder() / "results"
+
+
+def keep_fetched(suite: str, content: bytes) -> int:
+    """Keeps the records of a suite that were fetched; returns their number.
+
+    Raises:
+        ValueError: They are damaged, of another version, or of another suite.
+    """
+    found = unpacked(content, f"what was fetched for {suite}")
+    if not found or {record.suite for record in found} != {suite}:
+        raise ValueError(f"Expected records of the suite {suite}, got others.")
+    fetched_folder().mkdir(parents=True, exist_ok=True)
+    write_atomically(fetched_folder() / f"{suite}.jsonl.gz", content)
+    stored_records.cache_clear()
+    return len(found)
+
+
+def _newest(records: Sequence[Record]) -> float:
+    return max((record.created.timestamp() for record in records), default=0.0)
 
 
 def with_stored(records: Sequence[Record]) -> list[Record]:

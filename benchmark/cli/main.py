@@ -310,16 +310,42 @@ def list_things(
 
 @app.command()
 def fetch(
-    tasks: Annotated[list[str], typer.Argument(help="Names of tasks.")],
+    tasks: Annotated[list[str], typer.Argument(help="Names of tasks, or results.")],
+    url: Annotated[
+        str, typer.Option(help="Of `fetch results`: the folder with SUITE.jsonl.gz.")
+    ] = "",
 ) -> None:
-    """Bring the data of tasks into the data root once; afterwards they work offline."""
+    """Bring the data of tasks into the data root once, or newer records of the baselines."""
     from ..tasks.readers.fetch import fetch as bring
     from . import console
 
     for task in tasks:
+        if task == "results":
+            _fetch_results(url)
+            continue
         with console.out.status(f"Fetching {task}"):  # what is out of reach takes half a minute
             found = bring(task)
         print(f"{task}: {', '.join(map(str, found)) or 'nothing to bring'}")
+
+
+def _fetch_results(url: str) -> None:
+    """Brings the records of every suite that an address has."""
+    from urllib.error import HTTPError
+
+    from ...leaderboards.stored import keep_fetched
+    from ..suites import SUITES
+    from ..tasks.readers.originals import download
+
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"Expected --url http(s)://folder with SUITE.jsonl.gz, got {url!r}.")
+    for suite in SUITES:
+        try:
+            content = download(f"{url.rstrip('/')}/{suite}.jsonl.gz")
+        except HTTPError as error:
+            if error.code != 404:
+                raise
+            continue  # no records of this suite were published
+        print(f"{suite}: {keep_fetched(suite, content)} records")
 
 
 @app.command()

@@ -65,3 +65,8 @@ def tell(sentence: str) -> None:
 
 
 _TOLD: set[str] = set()
+
+
+def cache_folder() -> Path:
+    """Returns the user's cache folder of dgmbench: under XDG_CACHE_HOME, by default ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dgmbench"

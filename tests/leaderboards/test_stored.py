@@ -1,9 +1,14 @@
 """Records that come with the package stand beside a new model, marked; never without one."""
 
 import gzip
+import sys
+import threading
 from datetime import UTC, datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from dgmbench.benchmark.cli import main as cli
 from dgmbench.benchmark.contract.record import Environment, Record, Score
 from dgmbench.leaderboards import stored
 from dgmbench.leaderboards.exports.markdown import leaderboard_md
@@ -33,6 +38,7 @@ def record(model, task="ring-8", **further):
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "RESULTS", tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     stored.stored_records.cache_clear()
     kept = [
         record("nsf"),
@@ -94,5 +100,45 @@ def test_a_damaged_file_is_one_sentence(package):
     for content in (b"no gzip", gzip.compress(b'{"suite": 3}\n')):
         (package / "quick.jsonl.gz").write_bytes(content)
         stored.stored_records.cache_clear()
-        with pytest.raises(ValueError, match="install it again"):
+        with pytest.raises(ValueError, match="install or fetch them again"):
             stored.with_stored([record("mine", family="user")])
+
+
+def test_newer_records_go_before_those_of_the_package(package, capsys):
+    later = record("new", created=datetime(2026, 1, 1, tzinfo=UTC))
+    assert stored.keep_fetched("quick", stored.packed([later])) == 1
+    assert [r.model for r in stored.stored_records("quick")] == ["new"]
+    older = record("old", created=datetime(2020, 1, 1, tzinfo=UTC))
+    stored.keep_fetched("quick", stored.packed([older]))
+    assert "nsf" in [r.model for r in stored.stored_records("quick")]
+    (stored.fetched_folder() / "quick.jsonl.gz").write_bytes(b"damaged")
+    stored.stored_records.cache_clear()
+    assert "nsf" in [r.model for r in stored.stored_records("quick")]
+    assert "those of the package are used" in capsys.readouterr().err
+
+
+def test_what_is_fetched_is_checked(package):
+    for content in (b"<html>", stored.packed([]), stored.packed([record("x", suite="toy2d")])):
+        with pytest.raises(ValueError, match="Expected"):
+            stored.keep_fetched("quick", content)
+
+
+def test_records_are_fetched_from_an_address(package, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "published"
+    folder.mkdir()
+    later = record("new", created=datetime(2026, 1, 1, tzinfo=UTC))
+    (folder / "quick.jsonl.gz").write_bytes(stored.packed([later]))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        monkeypatch.setattr(sys, "argv", ["run_all.py", "fetch", "results", "--url", url])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        server.shutdown()
+    assert (left.value.code, capsys.readouterr().out) == (0, "quick: 1 records\n")
+    assert [r.model for r in stored.stored_records("quick")] == ["new"]
+    monkeypatch.setattr(sys, "argv", ["run_all.py", "fetch", "results"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2 and "Expected --url" in capsys.readouterr().err

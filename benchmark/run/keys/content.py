@@ -21,11 +21,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from ....metrics.features import FEATURE_MAPS
-from ...contract.files import write_atomically
+from ...contract.files import cache_folder, write_atomically
 from ...suites.model_file import BESIDE
 from ...suites.suite import ModelSpec
 from ...tasks import TASKS, Outline
-from ...tasks.readers.data_root import cache_folder, data_root
+from ...tasks.readers.data_root import data_root
 from .sources import Closure, Sources, merged
 
 PACKAGE = __name__.split(".")[0]

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .data_root import cache_folder, sha256
+from ...contract.files import cache_folder
+from .data_root import sha256
 
 CHECKSUMS = "sha256.json"
 

@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...contract.files import cache_folder
+
 
 class MissingData(ValueError):
     """A set is not in the data root; the message says how to bring it."""
-
-
-def cache_folder() -> Path:
-    """Returns the user's cache folder of dgmbench: under XDG_CACHE_HOME, by default ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dgmbench"
 
 
 def data_root() -> Path:
