@@ -247,7 +247,7 @@ def _code_of(value: Any) -> Closure:
     names = sorted(set(_modules(value, set())))
     ours = [name for name in names if OURS.file(name) is not None]
     users = [name for name in names if name.startswith(BESIDE) or name in plugin_modules()]
-    return merged([code(*ours), *map(_module_code, users)])
+    return merged([code(*ours), *map(_module_code, users)]) if users else code(*ours)
 
 
 def plugin_modules() -> set[str]:
