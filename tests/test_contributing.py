@@ -65,8 +65,8 @@ def test_a_model_is_known_to_its_family_the_list_and_suites_alone(name, imports)
 
 
 @pytest.mark.parametrize("cls", sorted(metrics.FUNCTIONS, key=lambda c: c.__name__))
-def test_a_metric_is_known_to_metrics_and_suites_alone(cls, imports):
-    allowed = ("metrics/", "benchmark/suites/", "benchmark/speed/")
+def test_a_metric_is_known_to_metrics_suites_and_comparisons_alone(cls, imports):
+    allowed = ("metrics/", "benchmark/suites/", "benchmark/speed/", "benchmark/reproduce/")
     assert all(path.startswith(allowed) for path in knowing(imports, cls.__name__))
 
 

@@ -277,6 +277,31 @@ def compare(
 
 
 @app.command()
+def reproduce(
+    name: Annotated[
+        str, typer.Argument(help="Name of a comparison, or a file.py with some; none lists them.")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="As objects.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Run what was run.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results/reproduce"),
+) -> None:
+    """Compare with published numbers: a verdict for each, within a tolerance written before."""
+    from ..names import known
+    from ..reproduce import COMPARISONS, shown
+    from ..reproduce.comparison import measured
+    from ..reproduce.users import comparisons_of
+
+    if not name:
+        print(shown.listed(COMPARISONS, out, as_json=json))
+        return
+    mine = name.endswith(".py")
+    there = comparisons_of(name) if mine else COMPARISONS
+    for one in there if mine else known("comparison", [name], there):
+        result = measured(there[one], out, again=again)
+        print(shown.told(there[one], result, as_json=json))
+
+
+@app.command()
 def report(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
     """Render tables and report again from the records."""
     from ...leaderboards.report import Results, write_report

@@ -36,6 +36,10 @@ ALLOWED = {
         "benchmark.run", "benchmark.suites", "benchmark.tasks", "benchmark.contract",
         "benchmark.names", "baselines", "metrics", "__version__",
     },
+    "benchmark.reproduce": {
+        "benchmark.reproduce", "benchmark.run", "benchmark.suites", "benchmark.tasks",
+        "benchmark.contract", "benchmark.names", "baselines", "metrics",
+    },
     "benchmark.speed": {
         "benchmark.speed", "benchmark.run.cost", "benchmark.contract", "baselines", "metrics",
     },

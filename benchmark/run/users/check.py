@@ -179,7 +179,10 @@ def _refusal(make: Callable[..., Any], domain: Domain) -> str:
     if getattr(make, "learns_from", "samples") == "reward" and domain.layout != "grid":
         return "it learns from a reward"
     ask = getattr(make, "supports", None)
-    reason = ask(domain) if callable(ask) else None
+    try:
+        reason = ask(domain) if callable(ask) else None
+    except Exception:  # not the contract's method: a run takes it for silence, too
+        return ""
     return reason if isinstance(reason, str) else ""
 
 
@@ -192,7 +195,9 @@ class _Check:
         self.doing, self.claim = "its constructor", "samples"
 
     def found(self, kind: Literal["ok", "advice", "error"], text: str) -> None:
-        self.findings.append(Finding(self.name, kind, text))
+        finding = Finding(self.name, kind, text)
+        if finding not in self.findings:  # it is trained twice
+            self.findings.append(finding)
 
     def error(self, text: str) -> None:
         self.found("error", text)

@@ -155,6 +155,18 @@ def test_a_domain_that_is_not_meant_is_told_how_to_refuse():
     assert "let a static method supports(domain) return the reason" in str(found)
 
 
+def test_advice_is_given_once_and_a_foreign_supports_is_no_claim():
+    found = check_model(Spoils, ["plane"])
+    texts = [f.text for f in found.findings]
+    assert len(texts) == len(set(texts))
+
+    class Foreign(Honest):
+        def supports(self, what, more):
+            return True
+
+    assert check_model(Foreign, ["plane"]).ok
+
+
 def test_what_claims_nothing_is_not_ok():
     assert not check_model(Honest, ["bits"]).ok
     with pytest.raises(ValueError, match="did you mean plane"):

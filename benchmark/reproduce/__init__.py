@@ -1,0 +1,14 @@
+"""Published comparisons: numbers of papers beside ours, with a verdict."""
+
+from __future__ import annotations
+
+from . import shown
+from .comparison import Comparison
+from .known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
+
+COMPARISONS: dict[str, Comparison] = {
+    comparison.name: comparison
+    for comparison in (FID_BIAS, VENDI, PRDC_GAUSSIANS, HUMAN_ERROR, HYPERGRID)
+}
+
+__all__ = ["COMPARISONS", "shown"]

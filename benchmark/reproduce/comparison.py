@@ -1,0 +1,178 @@
+"""A comparison with published numbers: what is measured, within which tolerance, and the verdict.
+
+The tolerance is a part of the comparison, written before it is run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..contract.files import write_atomically
+from ..run.keys.content import code
+from ..run.provenance import environment
+from .published import Published
+
+REPRODUCED, OFF, UNJUDGED = "reproduced", "off", "not comparable"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One published number beside ours.
+
+    Attributes:
+        published: The number with its source.
+        ours: Ours; None where there is none.
+        stderr: Its standard error; None where it is exact or not known.
+        tolerance: How far they may be apart.
+        note: What explains a difference, or why there is no number.
+    """
+
+    published: Published
+    ours: float | None
+    stderr: float | None = None
+    tolerance: float = 0.0
+    note: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less the published one."""
+        return None if self.ours is None else self.ours - self.published.value
+
+    @property
+    def verdict(self) -> str:
+        """One of "reproduced", "off", "not comparable"."""
+        if self.difference is None or not self.published.verified:
+            return UNJUDGED
+        return REPRODUCED if abs(self.difference) <= self.tolerance else OFF
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What one paper printed, and how it is measured here.
+
+    Attributes:
+        name: Kebab-case name.
+        paper: Authors, year, identifier.
+        summary: One sentence: what is compared.
+        cost: In words, on 2 cores without a GPU.
+        tolerance: In words.
+        differs: What differs from the paper's protocol; empty for nothing.
+        measure: Returns the findings.
+        files: What it needs in the data root.
+    """
+
+    name: str
+    paper: str
+    summary: str
+    cost: str
+    tolerance: str
+    differs: str
+    measure: Callable[[], Iterable[Finding]]
+    files: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Content key of the code that measures: an edit makes a result an old one."""
+        module = self.measure.__module__
+        return code(module).key() if module.startswith(__name__.partition(".")[0]) else ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A comparison that was run.
+
+    Attributes:
+        name: Its name.
+        findings: The numbers.
+        seconds: How long it took.
+        key: Of the code that measured.
+        created: When, UTC.
+        environment: Where and with what.
+    """
+
+    name: str
+    findings: tuple[Finding, ...]
+    seconds: float
+    key: str
+    created: str = ""
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many numbers have which verdict."""
+        return Counter(finding.verdict for finding in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """Of the whole: "reproduced", or how many numbers are, or why none is judged."""
+        counts = self.counts
+        judged = counts[REPRODUCED] + counts[OFF]
+        if not judged:
+            return UNJUDGED
+        if not counts[OFF]:
+            return REPRODUCED
+        return f"{counts[REPRODUCED]} of {judged} reproduced"
+
+    def write(self, folder: Path) -> Path:
+        """Writes it as JSON under the folder."""
+        path = folder / f"{self.name}.json"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Result:
+        """Reads what `write` wrote.
+
+        Raises:
+            ValueError: The file is another one.
+        """
+        try:
+            found = json.loads(path.read_text())
+            findings = [
+                Finding(**{**one, "published": Published(**one["published"])})
+                for one in found.pop("findings")
+            ]
+            return cls(findings=tuple(findings), **found)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"Expected the result of a comparison in {path}, got {type(error).__name__}; "
+                "run it with --again."
+            ) from None
+
+
+def measured(comparison: Comparison, folder: Path, *, again: bool = False) -> Result:
+    """Returns a comparison's result, from the folder where it was run with the same code.
+
+    Args:
+        comparison: What to run.
+        folder: Where results are.
+        again: Run it whatever there is.
+
+    Raises:
+        ValueError: Data are missing, or a result is damaged.
+    """
+    path = folder / f"{comparison.name}.json"
+    if path.is_file() and not again:
+        found = Result.read(path)
+        if found.key == comparison.key != "":
+            return found
+    start = datetime.now(UTC)
+    findings = tuple(comparison.measure())
+    end = datetime.now(UTC)
+    result = Result(
+        comparison.name,
+        findings,
+        (end - start).total_seconds(),
+        comparison.key,
+        end.isoformat(timespec="seconds"),
+        environment("cpu").model_dump(),
+    )
+    result.write(folder)
+    return result
