@@ -147,7 +147,7 @@ def test_what_comes_out_is_all_there(faulty):
     ("words", "said"),
     [
         (["run", "--suite", "quik"], "did you mean quick"),
-        (["run", "--tasks", "ring8"], "did you mean ring-8"),
+        (["run", "--tasks", "ring8"], "the nearest name is"),
         (["run", "--models", "vea"], "did you mean vae"),
         (["run", "--model", "nowhere.py:X"], "nowhere.py"),
         (["run", "--model", "mine.py"], "file.py:Class"),

@@ -97,6 +97,7 @@ def test_what_is_no_metric_is_told(folder):
         load_metric(f"{folder / 'mine.py'}:Other")
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_tables_and_a_run_keeps_the_column(folder):
     command = [sys.executable, str(ROOT / "run_all.py")]
     words = ["score", "results/quick", "--metric", "mine.py:spread"]
