@@ -31,6 +31,7 @@ class Finding:
         stderr: Its standard error; None where it is exact or not known.
         tolerance: How far they may be apart.
         note: What explains a difference, or why there is no number.
+        by_sign: Whether the sign alone must agree, as where an order is compared.
     """
 
     published: Published
@@ -38,6 +39,7 @@ class Finding:
     stderr: float | None = None
     tolerance: float = 0.0
     note: str = ""
+    by_sign: bool = False
 
     @property
     def difference(self) -> float | None:
@@ -47,8 +49,10 @@ class Finding:
     @property
     def verdict(self) -> str:
         """One of "reproduced", "off", "not comparable"."""
-        if self.difference is None or not self.published.verified:
+        if self.ours is None or self.difference is None or not self.published.verified:
             return UNJUDGED
+        if self.by_sign:
+            return REPRODUCED if self.ours * self.published.value > 0 else OFF
         return REPRODUCED if abs(self.difference) <= self.tolerance else OFF
 
 

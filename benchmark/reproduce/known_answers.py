@@ -90,7 +90,7 @@ def fid_bias(repeats: int = 2, dim: int = 2048) -> Iterator[Finding]:
             yield Finding(row, means[name], error, tolerance, note)
         order = replace(row, metric="P2hat less P1hat", value=apart, uncertainty=None)
         note = "the wrong order" if apart > 0 else "the right order"
-        yield Finding(order, means["P2"] - means["P1"], None, abs(apart) - 1e-9, note)
+        yield Finding(order, means["P2"] - means["P1"], note=note, by_sign=True)
 
 
 def _with_moments(mean: float, deviation: float, dim: int) -> torch.Tensor:

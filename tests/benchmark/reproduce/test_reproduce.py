@@ -39,6 +39,8 @@ def test_a_verdict_is_within_the_tolerance_of_what_was_seen():
     assert Finding(ROW, 2.1574, tolerance=2e-4).verdict == "reproduced"
     assert Finding(ROW, 2.17, tolerance=1e-4).verdict == "off"
     assert Finding(ROW, None).verdict == "not comparable"
+    assert Finding(ROW, 99.0, by_sign=True).verdict == "reproduced"
+    assert Finding(ROW, -1e-9, by_sign=True).verdict == "off"
     from_memory = replace(ROW, verified=False)
     assert Finding(from_memory, 2.1573, tolerance=1).verdict == "not comparable"
 
