@@ -218,7 +218,7 @@ FID_BIAS = Comparison(
     "Binkowski et al. 2018, arXiv:1801.01401, appendix D.2",
     "The Frechet distance of 50,000 samples puts two models in the wrong order, that of 100,000 "
     "in the right one.",
-    "five minutes",
+    "a minute and a half",
     "P1 within 1, P2, which depends on a random matrix, within 3; the signs of the differences.",
     "Two repeats; the paper has 100.",
     fid_bias,
@@ -237,7 +237,7 @@ PRDC_GAUSSIANS = Comparison(
     "Naeem et al. 2020, arXiv:2002.09797; README of the authors' package",
     "Precision, recall, density and coverage (k = 5) of 10,000 draws of a normal law of 1,000 "
     "dimensions against 10,000 others.",
-    "half a minute",
+    "two and a half minutes",
     "Precision and recall within 0.03, coverage within 0.02, density, which hubs make noisy, "
     "within 0.2.",
     "The mean of three draws; the README prints one.",
