@@ -69,7 +69,8 @@ def evaluate(
     elif metrics is not None:
         names = known("metric", metrics, suite.metrics)
         suite = replace(suite, metrics={name: suite.metrics[name] for name in names})
-    size = min(n or suite.samples, n or suite.samples if task.test is None else len(task.test))
+    wanted = n or suite.samples
+    size = wanted if task.test is None else min(wanted, len(task.test))
     answers = _answers(model_or_samples, task, size, seed)
     found = []
     for probe, evidence, claim, estimator, reason in answers:
