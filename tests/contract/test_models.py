@@ -162,8 +162,11 @@ def test_a_lower_bound_sums_to_at_most_one(name, domain, trained):
     model = trained(name, domain)
     if model.likelihood is not Likelihood.LOWER_BOUND or domain.num_states > 2**14:
         pytest.skip("the claim is another, or the states are too many")
+    draws = 4 if domain.num_states < 2**10 else 1  # the mean over many states has little noise
     with seeded(5):
-        total = torch.stack([model.log_prob(domain.states()).exp().sum() for _ in range(4)]).mean()
+        total = torch.stack(
+            [model.log_prob(domain.states()).exp().sum() for _ in range(draws)]
+        ).mean()
     # log p >= E[bound] for every state, so exp of the mean bound sums to at most 1.
     assert float(total) < 1.1
 

@@ -94,6 +94,7 @@ def test_an_edit_of_what_a_plugin_imports_is_noticed(folder):
     (folder / "helper.py").write_text("SCALE = 0.1\n")
 
 
+@pytest.mark.slow
 def test_its_metric_is_a_column_of_every_suite(folder):
     words = ("--tasks", "ring-8", "--models", "noise", "--plugin=my_lab.py")
     call(folder, "run", *words)

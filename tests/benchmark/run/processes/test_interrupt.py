@@ -43,7 +43,7 @@ def gone(group, seconds=20):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
-@pytest.mark.parametrize("stop", [ctrl_c, kill])
+@pytest.mark.parametrize("stop", [ctrl_c, pytest.param(kill, marks=pytest.mark.slow)])
 def test_what_has_finished_is_kept_and_nothing_goes_on(stop, tmp_path):
     (tmp_path / "mine.py").write_text(HANGS)
     words = ["run", "--tasks", "ring-8", "--models", "noise", "--model", "mine.py:Hangs"]

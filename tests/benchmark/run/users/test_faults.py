@@ -8,6 +8,8 @@ import dgmbench
 import pytest
 from dgmbench.benchmark.contract.record import read_records
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+
 RUN_ALL = Path(dgmbench.__file__).parent / "run_all.py"
 
 MODELS = '''
