@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+
+def snake(name: str) -> str:
+    """Returns the name of a function for that of a class: "MyMetric" is "my_metric"."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def known(what: str, given: Iterable[str], names: Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.task import Domain
 from ..names import known
+from ..plugged import LOADED, origin
 
 if TYPE_CHECKING:
     from ..contract.model import Likelihood
@@ -67,7 +68,6 @@ def first_sentence(thing: Any) -> str:
 
 
 def _tasks() -> Listing:
-    from ..run.plugins import origin
     from ..tasks import TASKS  # each sort imports what it needs: metrics take a while
 
     return Listing(
@@ -157,7 +157,6 @@ def _signs(claims: Mapping[str, str], likelihood: type[Likelihood]) -> str:
 
 def _metrics() -> Listing:
     from ... import metrics
-    from ..run.plugins import LOADED, origin
 
     brought = {n: (c, c) for plugin in LOADED.values() for n, c in plugin.metrics.items()}
     known = {f.__name__: (c, f) for c, f in metrics.FUNCTIONS.items()}
@@ -195,7 +194,6 @@ def _common(told: Any, words: Mapping[Any, str]) -> str:
 
 
 def _suites() -> Listing:
-    from ..run.plugins import origin
     from ..suites import SUITES
 
     return Listing(

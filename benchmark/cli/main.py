@@ -36,6 +36,10 @@ app = typer.Typer(
 
 Names = Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")]
 Out = Annotated[Path, typer.Option(help="Folder above the suite's own.")]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Arguments of the model, such as hidden=256,lr=1e-3."),
+]
 SuiteName = Annotated[str, typer.Option(help="Name of a suite; see `list suites`.")]
 
 
@@ -98,10 +102,7 @@ def run(
         list[str] | None,
         typer.Option(help="file.py:Class of a model of yours, or a baseline's name; repeatable."),
     ] = None,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Arguments of --model, such as hidden=256,lr=1e-3."),
-    ] = None,
+    arguments: Arguments = None,
     name: Annotated[str, typer.Option("--as", help="Name of --model in the tables.")] = "",
     steps: Annotated[int | None, typer.Option(help="Training steps of --model.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows of a batch of --model.")] = None,
@@ -139,9 +140,7 @@ def run(
 @app.command()
 def check(
     model: Annotated[str, typer.Argument(help="file.py:Class, package.module:Class or a name.")],
-    arguments: Annotated[
-        list[str] | None, typer.Option("--set", help="Arguments, such as hidden=256,lr=1e-3.")
-    ] = None,
+    arguments: Arguments = None,
     domains: Annotated[
         str | None, typer.Option(help="Comma-separated kinds of points; all by default.")
     ] = None,
@@ -267,6 +266,9 @@ def compare(
     from ..suites import SUITES
 
     known("suite", [suite], SUITES)
+    known("format", [form], comparison.FORMATS)
+    if picture is not None:
+        front.checked_path(picture)
     others = None if against == "all" else split(against)
     records = beside(read_records(out / suite), suite)
     found = compared(records, model, others, split(metrics), split(tasks))
@@ -355,7 +357,7 @@ def fetch(
 
 def _fetch_results(url: str) -> None:
     """Brings the records of every suite that an address has."""
-    from urllib.error import HTTPError
+    from urllib.error import HTTPError, URLError
 
     from ...leaderboards.stored import keep_fetched
     from ..suites import SUITES
@@ -367,9 +369,11 @@ def _fetch_results(url: str) -> None:
         try:
             content = download(f"{url.rstrip('/')}/{suite}.jsonl.gz")
         except HTTPError as error:
-            if error.code != 404:
-                raise
-            continue  # no records of this suite were published
+            if error.code == 404:
+                continue  # no records of this suite were published
+            raise ValueError(f"Expected records at {url}, got {error}.") from None
+        except URLError as error:
+            raise ValueError(f"Expected {url} to be in reach, got {error.reason}.") from None
         print(f"{suite}: {keep_fetched(suite, content)} records")
 
 

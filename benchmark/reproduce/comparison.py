@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ..contract.files import write_atomically
-from ..run.keys.content import code
+from ..run.keys.content import content_key, file_sha256, module_code
 from ..run.provenance import environment
-from .published import Published
+from ..tasks.readers.data_root import data_root
+from .published import FOLDER, Published
 
 REPRODUCED, OFF, UNJUDGED = "reproduced", "off", "not comparable"
 
@@ -82,9 +83,10 @@ class Comparison:
 
     @property
     def key(self) -> str:
-        """Content key of the code that measures: an edit makes a result an old one."""
-        module = self.measure.__module__
-        return code(module).key() if module.startswith(__name__.partition(".")[0]) else ""
+        """Content key of the code and the data that measure: an edit makes a result an old one."""
+        data = [*sorted(FOLDER.glob("*.csv")), *(data_root() / file for file in self.files)]
+        hashed = [file_sha256(path) if path.is_file() else "missing" for path in data]
+        return content_key({"code": module_code(self.measure.__module__).key(), "data": hashed})
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Result:
         name: Its name.
         findings: The numbers.
         seconds: How long it took.
-        key: Of the code that measured.
+        key: Of the code and the data that measured.
         created: When, UTC.
         environment: Where and with what.
     """
@@ -165,7 +167,7 @@ def measured(comparison: Comparison, folder: Path, *, again: bool = False) -> Re
     path = folder / f"{comparison.name}.json"
     if path.is_file() and not again:
         found = Result.read(path)
-        if found.key == comparison.key != "":
+        if found.key == comparison.key:
             return found
     start = datetime.now(UTC)
     findings = tuple(comparison.measure())

@@ -17,7 +17,7 @@ from ..suites import load_suite
 from ..suites.suite import Suite
 from ..tasks import load_task
 from .plan import suite_of
-from .probing import CLAIMS, draw, likelihoods, log_probs
+from .probing import CLAIMS, claim_of, draw, likelihoods, log_probs
 from .scoring.by_metric import scores
 from .scoring.inputs import Inputs
 from .scoring.truthful import trouble, without_claim
@@ -109,6 +109,6 @@ def _answers(given: Any, task: Task, n: int, seed: int) -> list[Answered]:
         evidence, reason = likelihoods(likelihood, model, task)
     claim = model.likelihood
     estimator = model.estimator(None) if claim in CLAIMS else ""
-    said = Likelihood.NONE if claim in CLAIMS and evidence.log_prob is None else claim
+    said = claim_of(model, evidence, likelihood)
     drawn = Evidence(samples=x, log_prob_samples=own)
     return [(ask, drawn, claim, estimator, ""), (likelihood, evidence, said, estimator, reason)]

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..contract.record import SETTLED, Record, read_record
+from ..plugged import LOADED
 from .job import Job
 from .plan import Plan
-from .plugins import LOADED, load_plugin
+from .plugins import load_plugin
 from .processes.claims import Claims
 from .processes.workers import Lost, cores, run_local, visible_gpus
 from .recording import finish, forget_phase

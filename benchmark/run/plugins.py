@@ -10,9 +10,8 @@ plugins before it reads its work.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -21,36 +20,14 @@ from typing import Any
 from ...metrics.estimate import EstimatedMetric
 from ...metrics.features import FEATURE_MAPS
 from ...metrics.features.frozen import FrozenMap
+from ..names import snake
+from ..plugged import LOADED, Plugin
 from ..suites import SUITES, load_suite
 from ..suites.model_file import load_module
 from ..suites.suite import Suite
 from ..tasks import TASKS, Outline
 
 GROUP = "dgmbench.plugins"
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """What a plugin brings.
-
-    Attributes:
-        origin: The file's or module's name, for lists.
-        module: The name under which it was imported.
-        tasks: Names of its tasks.
-        metrics: Name to class of its metrics.
-        suites: Names of its suites.
-        maps: Names of its feature maps.
-    """
-
-    origin: str
-    module: str
-    tasks: tuple[str, ...]
-    metrics: dict[str, type[EstimatedMetric]]
-    suites: tuple[str, ...]
-    maps: tuple[str, ...]
-
-
-LOADED: dict[str, Plugin] = {}
 
 
 def load_plugin(where: str) -> Plugin:
@@ -86,16 +63,6 @@ def load_installed() -> None:
         load_plugin(point.value)
 
 
-def origin(what: str, name: str) -> str:
-    """Returns where a thing is from; empty where it is the package's own.
-
-    Args:
-        what: "tasks", "metrics", "suites" or "maps".
-        name: Its name.
-    """
-    return next((p.origin for p in LOADED.values() if name in getattr(p, what)), "")
-
-
 def _found(module: ModuleType, shown: str) -> Plugin:
     own = {
         name: value
@@ -104,7 +71,7 @@ def _found(module: ModuleType, shown: str) -> Plugin:
     }
     makers = [f for f in own.values() if _makes_an_outline(f)]
     tasks = {maker().task.name: maker for maker in makers}
-    metrics = {_snake(c.__name__): c for c in own.values() if _is_a(c, EstimatedMetric)}
+    metrics = {snake(c.__name__): c for c in own.values() if _is_a(c, EstimatedMetric)}
     maps = {c.name: c for c in own.values() if _is_a(c, FrozenMap)}
     suites = {s.name: s for s in vars(module).values() if isinstance(s, Suite)}
     suites = {name: suite for name, suite in suites.items() if SUITES.get(name) is not suite}
@@ -136,7 +103,3 @@ def _makes_an_outline(value: Any) -> bool:
 
 def _is_a(value: Any, kind: Callable[..., Any]) -> bool:
     return inspect.isclass(value) and issubclass(value, kind)  # type: ignore[arg-type]
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

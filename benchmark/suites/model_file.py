@@ -85,13 +85,13 @@ def _offered(module: ModuleType) -> str:
 def _by_path(path: Path) -> ModuleType:
     """Imports a Python file by its path."""
     if not path.is_file():
-        raise ValueError(f"Expected a Python file with a model, got {path}, which is not there.")
+        raise ValueError(f"Expected a Python file at {path}, got none.")
     folder = path.resolve().parent
     package = f"{BESIDE}{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     name = f"{package}.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ValueError(f"Expected a Python file with a model, got {path}.")
+        raise ValueError(f"Expected a Python file, got {path}.")
     if package not in sys.modules:  # relative imports find the folder through it
         holder = ModuleType(package)
         holder.__path__ = [str(folder)]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 from ..contract.task import Task
+from .addresses import READERS
 from .densities.checkerboard import checkerboard
 from .densities.curves import circles, moons, pinwheel, rings, swiss_roll, two_spirals
 from .densities.highdim import gaussian, mixture, veegan_1200
@@ -24,7 +25,6 @@ from .images.parquet_sets import celeba_64, cifar10, cifar10_20k, fashion_mnist,
 from .images.stacked_mnist import stacked_mnist
 from .outline import Outline
 from .rewards.hypergrid import hypergrid
-from .tables.by_address import READERS
 from .tables.maf import maf
 from .tables.small import table
 

@@ -25,8 +25,7 @@ def draw(comparison: Comparison, path: Path, metric: str = "", cost: str = "") -
     Raises:
         ValueError: No model has both on any task, or the suffix is none of a picture.
     """
-    if path.suffix not in SUFFIXES:
-        raise ValueError(f"Expected a picture as {', '.join(SUFFIXES)}, got {path.name}.")
+    checked_path(path)
     panels = {}
     for task in dict.fromkeys(d.task for d in comparison.differences):
         records = [r for r in comparison.records if r.task == task and r.family != "control"]
@@ -37,6 +36,17 @@ def draw(comparison: Comparison, path: Path, metric: str = "", cost: str = "") -
     if not panels:
         raise ValueError("Expected models with a quality and a cost of training, got none.")
     _paint(panels, comparison.model, path)
+
+
+def checked_path(path: Path) -> Path:
+    """Returns the path of a picture.
+
+    Raises:
+        ValueError: Its suffix is none of a picture.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"Expected a picture as {', '.join(SUFFIXES)}, got {path.name}.")
+    return path
 
 
 Points = tuple[Column, Column, dict[str, tuple[Entry, Entry]]]

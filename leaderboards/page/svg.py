@@ -160,7 +160,8 @@ def tick_label(x: float) -> str:
 def dots(board: Board, column: Column) -> str:
     """Draws a column as dots with error bars of one standard error, best on top, or "" if empty.
 
-    Controls are hollow; dashed lines carry the oracle's and the noise's value down the plot.
+    Controls are hollow; dashed lines carry the values of the oracle, of noise and of the other
+    floors down the plot.
     """
     rows = [row for row in board.rows if is_finite(row.cells[column])]
     if len(rows) < 2:

@@ -182,7 +182,7 @@ class Board:
         empty = [r for r in self.rows if all(r.cells[c].value is None for c in found)]
         blocks = [
             Block(
-                f"{name}: {way}",
+                f"{name}: {way}" if way else name,
                 columns,
                 [
                     row
@@ -336,7 +336,7 @@ def _judged(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
         for column in columns:
             why = "" if row.is_control else _unfit(row, column, rows)
             if why:
-                remark = "; ".join(filter(None, (cells[column].remark, why)))
+                remark = "; ".join(filter(None, (cells[column].remark.rstrip("."), why)))
                 cells[column] = replace(cells[column], remark=remark, unfit=True)
         judged.append(replace(row, cells=cells))
     return judged

@@ -136,13 +136,15 @@ def compare(
         tasks: Names of tasks; all by default.
 
     Raises:
-        ValueError: A name that no record has, or nothing that both have.
+        ValueError: No records, a name that none has, or nothing that both have.
     """
-    found = [r for r in records if tasks is None or r.task in tasks]
-    names = list(dict.fromkeys(r.model for r in found))
-    if tasks is not None:
-        known("task", tasks, dict.fromkeys(r.task for r in found))
-    known("model", [model, *(against or ())], names)
+    found = list(records)
+    if not found:
+        raise ValueError("Expected records to compare, got none: run the suite first.")
+    known("task", tasks or (), dict.fromkeys(r.task for r in found))
+    known("metric", metrics or (), dict.fromkeys(s.metric for r in found for s in r.scores))
+    found = [r for r in found if tasks is None or r.task in tasks]
+    known("model", [model, *(against or ())], dict.fromkeys(r.model for r in found))
     free = dict.fromkeys(r.model for r in found if r.family != "control" and r.model != model)
     others = [name for name in (against or free) if name != model]
     differences: list[Difference] = []

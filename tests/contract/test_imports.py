@@ -25,6 +25,7 @@ ALLOWED = {
     "metrics.features": {"metrics.features"},
     "benchmark": set(),
     "benchmark.names": set(),
+    "benchmark.plugged": set(),
     "benchmark.contract": {"benchmark.contract"},
     "benchmark.tasks": {
         "benchmark.tasks", "benchmark.contract", "benchmark.names", "metrics.features",
@@ -34,7 +35,7 @@ ALLOWED = {
     },
     "benchmark.run": {
         "benchmark.run", "benchmark.suites", "benchmark.tasks", "benchmark.contract",
-        "benchmark.names", "baselines", "metrics", "__version__",
+        "benchmark.names", "benchmark.plugged", "baselines", "metrics", "__version__",
     },
     "benchmark.reproduce": {
         "benchmark.reproduce", "benchmark.run", "benchmark.suites", "benchmark.tasks",

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ....metrics.features import FEATURE_MAPS
 from ...contract.files import cache_folder, write_atomically
+from ...plugged import LOADED
 from ...suites.model_file import BESIDE
 from ...suites.suite import ModelSpec
 from ...tasks import TASKS, Outline
@@ -129,12 +130,12 @@ def metric_key(factory: Callable[..., Any]) -> dict[str, Any]:
     return {
         "class": f"{cls.__module__}:{cls.__qualname__}",
         "arguments": described(keywords),
-        "code": _module_code(cls.__module__).key(),
+        "code": module_code(cls.__module__).key(),
     }
 
 
-def _module_code(name: str) -> Closure:
-    """The closure of a module of ours, or of a user's plugin."""
+def module_code(name: str) -> Closure:
+    """Returns the closure of a module of ours, or of a file or plugin of the user's."""
     if OURS.file(name) is not None:
         return code(name)
     file = getattr(sys.modules.get(name), "__file__", None)
@@ -156,7 +157,7 @@ def map_key(name: str, levels: int | None) -> dict[str, Any]:
     return {
         "name": name,
         "levels": levels,
-        "code": _module_code(kind.__module__).key(),
+        "code": module_code(kind.__module__).key(),
         "weights": file_sha256(weights) if weights and found else "missing" if weights else "",
     }
 
@@ -245,16 +246,10 @@ def _hashed(path: Path, _name: str) -> str:
 def _code_of(value: Any) -> Closure:
     """The closure of all functions and classes of ours within a value."""
     names = sorted(set(_modules(value, set())))
+    plugged = {plugin.module for plugin in LOADED.values()}
     ours = [name for name in names if OURS.file(name) is not None]
-    users = [name for name in names if name.startswith(BESIDE) or name in plugin_modules()]
-    return merged([code(*ours), *map(_module_code, users)]) if users else code(*ours)
-
-
-def plugin_modules() -> set[str]:
-    """Names of the modules of the user's plugins that are loaded."""
-    from ..plugins import LOADED  # which imports the suites
-
-    return {plugin.module for plugin in LOADED.values()}
+    users = [name for name in names if name.startswith(BESIDE) or name in plugged]
+    return merged([code(*ours), *map(module_code, users)]) if users else code(*ours)
 
 
 def _modules(value: Any, passed: set[int]) -> Iterator[str]:

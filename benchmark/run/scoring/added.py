@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ....metrics.estimate import Estimate, EstimatedMetric
 from ....metrics.features import FeatureCache
 from ...contract.probe import Probe
 from ...contract.record import Record, read_records, write_record
+from ...names import snake
 from ...suites.model_file import load_model_class
 from ...tasks import load_task
 from ..keys import content as keys
@@ -67,7 +67,7 @@ def load_metric(target: str) -> tuple[str, Callable[[], Any]]:
                 f"Expected {name} to be a subclass of dgmbench.metrics.EstimatedMetric, or a "
                 "function that returns a number."
             )
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(), found
+        return snake(name), found
     update = _with_signature(found)
     asked = {
         "function": staticmethod(found),

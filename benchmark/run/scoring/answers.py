@@ -146,7 +146,7 @@ def _flags(answers: Iterable[Answer], task: Task) -> tuple[str, ...]:
 
 
 def _notes(answers: Iterable[Answer], trained: Iterable[str]) -> tuple[str, ...]:
-    failed = dict.fromkeys(f"its log_prob failed: {a.reason}" for a in answers if a.reason)
+    failed = dict.fromkeys(f"without a likelihood: {a.reason}" for a in answers if a.reason)
     return (*trained, *failed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...contract.model import Budget, GenerativeModel, Likelihood
 from ...contract.task import Domain, TrainingTask
 from ...names import known
+from ...suites.model_file import as_before
 from ...suites.suite import ModelSpec
 from ..cost import PeakMemory
 from ..processes.workers import Lost, cores, run_local
@@ -135,7 +134,9 @@ def check_spec(
         _run, work, workers=workers or cores(), timeout=timeout, threads=1
     ):
         if isinstance(result, Lost):
-            yield [Finding(trial.domain, "error", result.reason.replace(" (--timeout)", ""))]
+            late = f"it took more than {timeout:g} seconds"
+            why = late if result.status == "timed out" else result.reason
+            yield [Finding(trial.domain, "error", f"{why}.")]
         else:
             yield result
 
@@ -159,7 +160,7 @@ def check_on(
         return [Finding(name, "not claimed", reason)]
     check = _Check(make, name, dict(arguments or {}))
     start = time.perf_counter()
-    with check.as_before():
+    with as_before(), check.told_changes():
         try:
             check.run()
         except Exception as error:
@@ -354,25 +355,16 @@ class _Check:
             self.advice("it holds networks and has no to(device): it stays on the CPU.")
 
     @contextmanager
-    def as_before(self) -> Iterator[None]:
-        """Tells what a model leaves changed in the process, and takes it back."""
+    def told_changes(self) -> Iterator[None]:
+        """Tells what a model leaves changed in the process."""
         dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
-        states = torch.get_rng_state(), np.random.get_state(), random.getstate()
         try:
             yield
         finally:
-            left = {
-                "torch's default dtype": torch.get_default_dtype() is not dtype,
-                "whether gradients are on": torch.is_grad_enabled() is not grad,
-            }
-            torch.set_default_dtype(dtype)
-            torch.set_grad_enabled(grad)
-            torch.set_rng_state(states[0])
-            np.random.set_state(states[1])
-            random.setstate(states[2])
-            for what, changed in left.items():
-                if changed:
-                    self.advice(f"it changes {what} for the whole process.")
+            if torch.get_default_dtype() is not dtype:
+                self.advice("it changes torch's default dtype for the whole process.")
+            if torch.is_grad_enabled() is not grad:
+                self.advice("it changes whether gradients are on for the whole process.")
 
 
 def _article(word: str) -> str:

@@ -123,23 +123,15 @@ def with_users(
         check_arguments(spec.load(), variant.arguments)
         specs.append(replace(spec, name=name, arguments=dict(variant.arguments)))
     ours = [spec for spec in specs if not spec.is_users]
-    bases = {spec.name: first.name for spec, first in zip(specs, given, strict=True)}
     for spec in ours:
-        suite = _varied(suite, spec, _baseline(bases[spec.name], spec), variant)
+        suite = _varied(suite, spec, variant)
     users = [spec for spec in specs if spec.is_users]
     return _budgeted(suite, users, variant), [spec.name for spec in ours], users
 
 
-def _baseline(given: str, spec: ModelSpec) -> str:
-    """The catalogue's name of a baseline."""
-    for name, cls in MODELS.items():
-        if spec.target == f"{cls.__module__}:{cls.__qualname__}":
-            return name
-    return given
-
-
-def _varied(suite: Suite, spec: ModelSpec, base: str, variant: Variant) -> Suite:
+def _varied(suite: Suite, spec: ModelSpec, variant: Variant) -> Suite:
     """The suite with one more model: a baseline's recipes with other arguments."""
+    base = next((n for n, c in MODELS.items() if ModelSpec.of(n, c).target == spec.target), "")
     recipes = {
         kind: {**models, spec.name: _changed(models.get(base, NO_RECIPE), variant)}
         for kind, models in _by_kind(suite).items()

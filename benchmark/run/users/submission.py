@@ -15,6 +15,7 @@ from ...contract.record import Record, read_records
 from ...suites.suite import ModelSpec, Suite
 from ...tasks import Outline
 from ..job import Job
+from ..keys.content import content_key
 from ..keys.stage_keys import score_key
 from ..probing import keep
 from ..scoring.answers import Answer, score_answers
@@ -91,8 +92,8 @@ def score_samples(
     told = b"" if log_prob is None else log_prob.numpy().tobytes()
     digest = hashlib.sha256(chosen.numpy().tobytes() + told).hexdigest()
     score = score_key(job, [digest, vars(spent)])
-    keys = {"samples": digest, "likelihood": digest[::-1], "score": score}
-    job = replace(job, keys=keys)
+    likelihood = content_key({"likelihood of": digest})
+    job = replace(job, keys={"samples": digest, "likelihood": likelihood, "score": score})
     answers = [
         Answer(question, Evidence(samples=chosen), cost={"nfe": spent.nfe}),
         # Without one, so that likelihoods say why they are empty.
@@ -106,6 +107,6 @@ def score_samples(
     for answer in answers:  # a new metric asks them again
         claim = {"likelihood": answer.likelihood.value, "estimator": answer.estimator}
         claim |= {"paper": "", "reason": ""}
-        keep(store, keys[answer.probe.name], answer.evidence, claim, answer.cost)
+        keep(store, job.keys[answer.probe.name], answer.evidence, claim, answer.cost)
     given = {"parameters": spent.parameters, "training_seconds": spent.seconds}
     return score_answers(job, outline.load(), answers, given, submitted=True)

@@ -52,10 +52,9 @@ def damaged(what: str, path: Path, error: BaseException) -> ValueError:
         error: What its reader said, whose first line is told.
     """
     said = (str(error) or type(error).__name__).splitlines()[0][:120].rstrip(".")
-    return ValueError(
-        f"Expected {what} at {path}, got one that cannot be read ({said}): it was altered or cut "
-        "short; delete it and fetch it again."
-    )
+    ours = path.resolve().is_relative_to(data_root().resolve())
+    remedy = ": it was altered or cut short; delete it and fetch it again" if ours else ""
+    return ValueError(f"Expected {what} at {path}, got one that cannot be read ({said}){remedy}.")
 
 
 def sha256(*arrays: NDArray[np.generic]) -> str:

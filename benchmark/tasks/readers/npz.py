@@ -24,6 +24,8 @@ def read_npz(path: Path, *names: str) -> dict[str, NDArray[Any]]:
         ValueError: The file is damaged, has no such array, or has pickled objects.
     """
     try:
+        if not zipfile.is_zipfile(path):
+            raise zipfile.BadZipFile("no archive of arrays, as numpy.savez writes it")
         with np.load(path, allow_pickle=False) as archive:
             missing = [name for name in names if name not in archive.files]
             if missing:

@@ -174,9 +174,16 @@ def test_the_command_lists_runs_and_takes_a_file_of_ones_own(monkeypatch, capsys
     assert "Expected a Comparison" in call(monkeypatch, capsys, tmp_path, "empty.py", code=2).err
 
 
-def test_results_that_come_with_the_package_are_listed(tmp_path):
-    for name, kept in ((n, shown.KEPT / f"{n}.json") for n in COMPARISONS):
-        if kept.is_file():
-            found = Result.read(kept)
-            assert found.name == name and found.environment["hardware"]
-            assert shown.state(COMPARISONS[name], tmp_path) == found
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_every_comparison_was_run_and_its_result_comes_with_the_package(name, tmp_path):
+    found = Result.read(shown.KEPT / f"{name}.json")
+    assert found.name == name and found.environment["hardware"]
+    assert shown.state(COMPARISONS[name], tmp_path) == found
+
+
+def test_edited_numbers_make_an_old_result(monkeypatch, tmp_path):
+    (tmp_path / "a.csv").write_text("x")
+    monkeypatch.setattr("dgmbench.benchmark.reproduce.comparison.FOLDER", tmp_path)
+    first = COMPARISONS["vendi"].key
+    (tmp_path / "a.csv").write_text("y")
+    assert COMPARISONS["vendi"].key != first

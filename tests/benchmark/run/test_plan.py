@@ -10,9 +10,6 @@ import pytest
 from dgmbench.benchmark.cli import main as cli
 from dgmbench.benchmark.contract.record import read_records
 
-# What is made once for all of them is made in one process.
-pytestmark = pytest.mark.xdist_group("plan")
-
 RUN_ALL = Path(dgmbench.__file__).parent / "run_all.py"
 
 MODELS = '''

@@ -16,8 +16,6 @@ from dgmbench.benchmark.speed.cases import CASES, Case, Contender
 from dgmbench.benchmark.speed.report import Timing, draw, print_timings, write_markdown
 from rich.console import Console
 
-pytestmark = pytest.mark.xdist_group("race")
-
 FRECHET = CASES["frechet-10k-64"]
 PEERS = (
     Contender("absent", FRECHET.ours, "no_such_package"),

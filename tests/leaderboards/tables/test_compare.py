@@ -122,6 +122,11 @@ def test_names_and_shared_results_are_asked_for():
     records = seeded("mine", [0.1] * 3) + seeded("nsf", [0.1] * 3, task="digits")
     with pytest.raises(ValueError, match="did you mean nsf"):
         compare(records, "mine", ["nfs"])
+    for names in ({"metrics": ["mdm"]}, {"tasks": ["digts"]}):
+        with pytest.raises(ValueError, match=r"did you mean (mmd|digits)"):
+            compare(records, "mine", **names)
+    with pytest.raises(ValueError, match="run the suite first"):
+        compare([], "mine")
     with pytest.raises(ValueError, match="Expected results that mine shares with nsf"):
         compare(records, "mine")
 

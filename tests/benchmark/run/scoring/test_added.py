@@ -13,8 +13,6 @@ from dgmbench.benchmark.run.users.submission import score_samples
 from dgmbench.benchmark.suites import load_suite
 from dgmbench.benchmark.tasks import load_task, outline_of
 
-pytestmark = pytest.mark.xdist_group("added")
-
 ROOT = Path(dgmbench.__file__).parent
 MINE = """
 import torch

@@ -70,7 +70,10 @@ def test_columns_go_as_the_address_says(tmp_path):
     )
     path = csv(tmp_path, table)
     for options, said in (
-        ("", r"got text in text: leave them out with \?drop=text or .*\?categorical=codes"),
+        (
+            "",
+            r"something else in text: leave out with \?drop=text or .*\?categorical=codes",
+        ),
         ("?drop=text", r"got missing ones in gap \(200\).*\?missing=drop"),
         ("?drop=text,gap", r"constant same: leave them out with \?drop=same"),
         ("?drop=text,gap,sam", "did you mean same"),
@@ -113,6 +116,8 @@ def test_arrays_are_vectors_bits_or_images(tmp_path):
         return load_task(f"npz:{path}")
 
     real = task(x=rng.normal(size=(N, 3)))
+    assert "Columns are standardised by the training rows" in real.card.pitfalls
+    assert "dequantised" not in real.card.pitfalls
     assert (real.domain.shape, real.domain.levels) == ((3,), None)
     assert task(x=rng.integers(0, 2, size=(N, 9))).domain.layout == "bits"
     grey = task(x=rng.integers(0, 256, size=(N, 6, 6), dtype=np.uint8))
@@ -128,6 +133,17 @@ def test_arrays_are_vectors_bits_or_images(tmp_path):
     ):
         with pytest.raises(ValueError, match=said):
             task(**arrays)
+
+
+def test_what_is_no_archive_is_one_sentence_without_advice_to_delete_it(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((N, 2)))
+    (tmp_path / "p.npz").write_bytes(b"\x80\x04]\x94K\x01a.")  # a pickle
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n1,2,3\n")
+    for address in ("npz:x.npy", "npz:p.npz", "csv:bad.csv", "csv:.", "text:x.npy"):
+        kind, _, name = address.partition(":")
+        with pytest.raises(ValueError, match=r"Expected a .*got one that cannot be read") as told:
+            outline_of(f"{kind}:{tmp_path / name}")
+        assert "delete" not in str(told.value) and "\n" not in str(told.value)
 
 
 def test_a_text_is_windows_of_characters(tmp_path):
