@@ -37,8 +37,7 @@ class Ended:
 
 
 def guarded(
-    run: Callable[[Any], Any],
-    item: Any,
+    work: bytes,
     log: Path | None,
     threads: int,
     harness: int,
@@ -46,9 +45,11 @@ def guarded(
 ) -> Any:
     """Runs a piece of work in a child process and returns its result, or an `Ended`.
 
+    The guardian itself unpickles nothing of the work: a thread of OpenMP that started here would
+    be missing in the child, which would wait for it for ever.
+
     Args:
-        run: A function of one piece of work.
-        item: The piece.
+        work: A function of one piece of work and the piece, as `pickle.dumps((run, item))`.
         log: File for what it prints, made only if it prints; None lets it print.
         threads: Threads of torch.
         harness: Process whose end ends the work.
@@ -63,7 +64,7 @@ def guarded(
     if child == 0:
         os.close(output)
         os.close(answer)
-        _work(run, item, given, printed if log else None, threads)
+        _work(work, given, printed if log else None, threads)
     os.close(printed)
     os.close(given)
     signal.signal(signal.SIGTERM, _stop)
@@ -88,9 +89,7 @@ def _stop(*_: Any) -> None:
     raise SystemExit
 
 
-def _work(
-    run: Callable[[Any], Any], item: Any, given: int, printed: int | None, threads: int
-) -> None:
+def _work(work: bytes, given: int, printed: int | None, threads: int) -> None:
     """The child: does the work, hands its result over, and never returns."""
     code = 1
     try:
@@ -102,6 +101,7 @@ def _work(
             os.dup2(printed, 1)
             os.dup2(printed, 2)
         _prepare(threads)
+        run, item = pickle.loads(work)
         data = pickle.dumps(run(item))
         with os.fdopen(given, "wb") as pipe:
             pipe.write(len(data).to_bytes(8, "little") + data)

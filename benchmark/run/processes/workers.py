@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -99,7 +100,8 @@ def run_local(
                     gpu = min(gpus, key=[places[f] for f in running].count) if gpus else None
                     try:
                         with _environment(threads):
-                            future = start(run, item, printed, threads, os.getpid(), gpu)
+                            packed = pickle.dumps((run, item))
+                            future = start(packed, printed, threads, os.getpid(), gpu)
                         running[future] = item
                         places[future] = gpu or ""
                     except OSError as error:  # the server or the system has no process to give

@@ -55,6 +55,13 @@ def test_no_more_work_than_there_is_asks_for_none(items):
     assert done(items.double, []) == {}
 
 
+def test_work_that_starts_threads_where_it_is_unpickled_does_not_hang(items, monkeypatch):
+    """A child that is forked after OpenMP's threads started waits for them for ever."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    found = done(items.in_parallel, [items.Wide()], timeout=30, workers=1, threads=2)
+    assert list(found.values()) == [pytest.approx(1)]
+
+
 def test_nothing_now_may_be_something_later(items):
     assert done(items.double, [None, 1, None, 2]) == {1: 2, 2: 4}
 

@@ -106,3 +106,24 @@ def threads(x):
         os.environ["OMP_WAIT_POLICY"],
         os.environ["GOMP_SPINCOUNT"],
     )
+
+
+class Wide:
+    """Work that runs a parallel loop of torch already where it is unpickled."""
+
+    def __reduce__(self):
+        return _made_wide, ()
+
+
+def _made_wide():
+    import torch
+
+    torch.set_num_threads(2)
+    torch.ones(2**20).exp().sum()
+    return Wide()
+
+
+def in_parallel(_):
+    import torch
+
+    return float(torch.ones(2**20).exp().log().mean())
