@@ -19,14 +19,34 @@ from .distance.frechet import (
 )
 from .distance.inception_score import InceptionScore, inception_score
 from .distance.kernel_distance import KernelDistance, kernel_distance
+from .distance.mind import MIND, mind
 from .distance.mmd import MMD, MMDTest, mmd, mmd_test
 from .distance.sinkhorn import SinkhornDivergence, sinkhorn_divergence
 from .distance.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
 from .distance.wasserstein import Wasserstein, wasserstein
+from .diversity.alpha_precision import AlphaPrecision, BetaRecall, alpha_precision, beta_recall
+from .diversity.clipped import (
+    ClippedCoverage,
+    ClippedDensity,
+    clipped_coverage,
+    clipped_density,
+)
 from .diversity.modes import ModeCoverage, mode_coverage, nearest_mode
 from .diversity.ndb import NDB, ndb
 from .diversity.pairwise_diversity import PairwiseDiversity, pairwise_diversity
 from .diversity.prdc import PRDC, prdc
+from .diversity.probabilistic import (
+    ProbabilisticPrecision,
+    ProbabilisticRecall,
+    probabilistic_precision,
+    probabilistic_recall,
+)
+from .diversity.symmetric import (
+    SymmetricPrecision,
+    SymmetricRecall,
+    symmetric_precision,
+    symmetric_recall,
+)
 from .diversity.vendi import VendiScore, vendi_score
 from .estimate import Estimate, EstimatedMetric
 from .exact.exact_law import (
@@ -62,12 +82,21 @@ FUNCTIONS: dict[type[EstimatedMetric], Callable[..., Any]] = {
     CMMD: cmmd,
     EnergyDistance: energy_distance,
     SlicedWasserstein: sliced_wasserstein,
+    MIND: mind,
     Wasserstein: wasserstein,
     SinkhornDivergence: sinkhorn_divergence,
     C2ST: c2st,
     InceptionScore: inception_score,
     # Fidelity and diversity
     PRDC: prdc,
+    ClippedDensity: clipped_density,
+    ClippedCoverage: clipped_coverage,
+    SymmetricPrecision: symmetric_precision,
+    SymmetricRecall: symmetric_recall,
+    ProbabilisticPrecision: probabilistic_precision,
+    ProbabilisticRecall: probabilistic_recall,
+    AlphaPrecision: alpha_precision,
+    BetaRecall: beta_recall,
     VendiScore: vendi_score,
     PairwiseDiversity: pairwise_diversity,
     ModeCoverage: mode_coverage,

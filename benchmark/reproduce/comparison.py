@@ -6,8 +6,10 @@ The tolerance is a part of the comparison, written before it is run.
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,8 @@ from ..run.provenance import environment
 from ..tasks.readers.data_root import data_root
 from .published import FOLDER, Published
 
+# Where the parts of the comparison that runs are kept; see `part`.
+_PARTS: ContextVar[Path | None] = ContextVar("parts", default=None)
 REPRODUCED, OFF, UNJUDGED = "reproduced", "off", "not comparable"
 
 
@@ -58,6 +62,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """A table of ours that stands beside the published numbers.
+
+    Attributes:
+        title: What it shows.
+        columns: Headings.
+        rows: Cells, as words.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What one paper printed, and how it is measured here.
 
@@ -68,7 +87,7 @@ class Comparison:
         cost: In words, on 2 cores without a GPU.
         tolerance: In words.
         differs: What differs from the paper's protocol; empty for nothing.
-        measure: Returns the findings.
+        measure: Returns the findings, and listings where there are some.
         files: What it needs in the data root.
     """
 
@@ -78,7 +97,7 @@ class Comparison:
     cost: str
     tolerance: str
     differs: str
-    measure: Callable[[], Iterable[Finding]]
+    measure: Callable[[], Iterable[Finding | Listing]]
     files: tuple[str, ...] = ()
 
     @property
@@ -100,6 +119,7 @@ class Result:
         key: Of the code and the data that measured.
         created: When, UTC.
         environment: Where and with what.
+        listings: Tables of ours beside them.
     """
 
     name: str
@@ -108,6 +128,7 @@ class Result:
     key: str
     created: str = ""
     environment: dict[str, Any] = field(default_factory=dict)
+    listings: tuple[Listing, ...] = ()
 
     @property
     def counts(self) -> Counter[str]:
@@ -145,7 +166,11 @@ class Result:
                 Finding(**{**one, "published": Published(**one["published"])})
                 for one in found.pop("findings")
             ]
-            return cls(findings=tuple(findings), **found)
+            listings = [
+                Listing(one["title"], tuple(one["columns"]), [tuple(row) for row in one["rows"]])
+                for one in found.pop("listings", ())
+            ]
+            return cls(findings=tuple(findings), listings=tuple(listings), **found)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"Expected the result of a comparison in {path}, got {type(error).__name__}; "
@@ -166,19 +191,45 @@ def measured(comparison: Comparison, folder: Path, *, again: bool = False) -> Re
     """
     path = folder / f"{comparison.name}.json"
     if path.is_file() and not again:
-        found = Result.read(path)
-        if found.key == comparison.key:
-            return found
+        kept = Result.read(path)
+        if kept.key == comparison.key:
+            return kept
     start = datetime.now(UTC)
-    findings = tuple(comparison.measure())
+    parts = folder / "parts" / f"{comparison.name}-{comparison.key[:16]}"
+    token = _PARTS.set(parts)
+    try:
+        found = tuple(comparison.measure())
+    finally:
+        _PARTS.reset(token)
     end = datetime.now(UTC)
     result = Result(
         comparison.name,
-        findings,
+        tuple(one for one in found if isinstance(one, Finding)),
         (end - start).total_seconds(),
         comparison.key,
         end.isoformat(timespec="seconds"),
         environment("cpu").model_dump(),
+        tuple(one for one in found if isinstance(one, Listing)),
     )
     result.write(folder)
+    shutil.rmtree(parts, ignore_errors=True)
     return result
+
+
+def part(name: str, compute: Callable[[], Any]) -> Any:
+    """Returns a part of a comparison; one that was cut off goes on after the parts it has.
+
+    Args:
+        name: Of the part, unique in its comparison.
+        compute: Returns the part, as JSON can hold it.
+    """
+    folder = _PARTS.get()
+    if folder is None:
+        return compute()
+    path = folder / f"{content_key({'part': name})[:16]}.json"
+    if path.is_file():
+        return json.loads(path.read_text())
+    value = compute()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(value).encode())
+    return value

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from ...metrics import FrechetDistance, frechet_distance, prdc, vendi_score
 from ..contract.model import seeded
 from ..tasks.readers.data_root import data_root
 from ..tasks.rewards.hypergrid import Hypergrid
-from .comparison import Comparison, Finding
+from .comparison import Comparison, Finding, part
 from .published import one, those
 
 
@@ -81,7 +82,10 @@ def fid_bias(repeats: int = 2, dim: int = 2048) -> Iterator[Finding]:
         found = {"P1": [], "P2": []}  # type: dict[str, list[float]]
         for repeat in range(repeats):
             for name in found:
-                found[name].append(_sampled_fid(name, size, dim, reference, repeat))
+                draw = f"{name}, {size}, {repeat}"
+                found[name].append(
+                    part(draw, partial(_sampled_fid, name, size, dim, reference, repeat))
+                )
         means = {name: float(np.mean(values)) for name, values in found.items()}
         for name, tolerance in (("P1", 1.0), ("P2", 3.0)):
             row = rows[plug_in, f"FID({name}hat,Q)", str(size)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,19 @@ def told(comparison: Comparison, result: Result, *, as_json: bool) -> str:
         lines += [_line(finding) for finding in shown]
         if len(found) > len(shown):
             lines.append(f"  ... and {len(found) - len(shown)} more that are {verdict}")
+    for listing in result.listings:
+        lines += ["", f"{listing.title}:", *_aligned([listing.columns, *listing.rows])]
     lines.append(f"Verdict: {result.verdict} ({result.seconds:.0f} seconds).")
     return "\n".join(lines)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table whose columns are as wide as their cells."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _head(comparison: Comparison, result: Result) -> dict[str, Any]:

@@ -32,7 +32,6 @@ _BLOCK = 25  # directions at a time: what the memory depends on
 _SLOPES = 50  # directions that the standard error is estimated from
 
 
-@torch_on_one_thread()
 def sliced_wasserstein(
     samples: Tensor, reference: Tensor, directions: int = 1000, seed: int = 0
 ) -> Estimate:
@@ -49,6 +48,17 @@ def sliced_wasserstein(
     Raises:
         ValueError: See `checks.as_pair`; or no direction.
     """
+    return root_estimate(*squared_sliced(samples, reference, directions, seed), len(samples))
+
+
+@torch_on_one_thread()
+def squared_sliced(
+    samples: Tensor, reference: Tensor, directions: int, seed: int
+) -> tuple[float, list[float]]:
+    """Returns SW_2^2 and the parts of its variance that samples and reference make.
+
+    Args and errors as in `sliced_wasserstein`.
+    """
     if directions < 1:
         raise ValueError(f"Expected at least one direction, got {directions}.")
     x, y = centred(*as_pair(samples, reference, single=True))
@@ -56,7 +66,7 @@ def sliced_wasserstein(
     pieces = Coupling(len(x), len(y), x.device)
     blocks = theta.split(_BLOCK)
     square = sum(_squares(x, y, blocks, pieces)) / len(theta)
-    return root_estimate(square, _variances(x, y, theta, pieces), len(x))
+    return square, _variances(x, y, theta, pieces)
 
 
 def root_estimate(square: float, variances: Sequence[float], n: int) -> Estimate:

@@ -51,6 +51,7 @@ from torch import Tensor
 
 from ..checks import as_pair
 from ..estimate import Estimate, TwoSampleMetric
+from ..numerics.halves import NOT_ASKED
 from ..numerics.neighbours import TIE, nearest_neighbours, pairs_within
 from ..numerics.sorting import shuffled_order
 
@@ -89,14 +90,14 @@ def prdc(
             f"got k = {k}, {len(x)} samples and {len(y)} reference."
         )
     if not stderr:
-        note, values = "no standard error was asked for", _values(x, y, k)
-        return {name: Estimate(v, math.nan, len(x), note) for name, v in values.items()}
+        found = _values(x, y, k)
+        return {name: Estimate(v, math.nan, len(x), NOT_ASKED) for name, v in found.items()}
     deals = _DEALS if min(len(x), len(y)) >= 2 * (k + 1) else 0
-    found = _halves(x, y, k, deals)
-    decay = _decay(x, y, k, found.variances) if deals else 1.0
+    halves = _halves(x, y, k, deals)
+    decay = _decay(x, y, k, halves.variances) if deals else 1.0
     most = np.where(np.array(_NAMES) == "density", np.inf, 0.25)  # of the variance of a share
-    variances = (found.variances * decay).clip(max=most)
-    parts = (found.values, variances, (found.shared * decay).clip(max=variances))
+    variances = (halves.variances * decay).clip(max=most)
+    parts = (halves.values, variances, (halves.shared * decay).clip(max=variances))
     rows = zip(_NAMES, *(part.tolist() for part in parts), strict=True)
     return {name: _estimate(value, v, shared, len(x)) for name, value, v, shared in rows}
 

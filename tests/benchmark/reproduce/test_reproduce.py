@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 from dgmbench.benchmark.cli import main as cli
 from dgmbench.benchmark.reproduce import COMPARISONS, known_answers, shown
-from dgmbench.benchmark.reproduce.comparison import Comparison, Finding, Result, measured
+from dgmbench.benchmark.reproduce.comparison import (
+    Comparison,
+    Finding,
+    Listing,
+    Result,
+    measured,
+    part,
+)
 from dgmbench.benchmark.reproduce.known_answers import EDGE, prdc_gaussians
 from dgmbench.benchmark.reproduce.published import FOLDER, one, published, those
 from dgmbench.benchmark.tasks.rewards.hypergrid import Hypergrid
@@ -187,3 +194,43 @@ def test_edited_numbers_make_an_old_result(monkeypatch, tmp_path):
     first = COMPARISONS["vendi"].key
     (tmp_path / "a.csv").write_text("y")
     assert COMPARISONS["vendi"].key != first
+
+
+def test_a_comparison_that_is_cut_off_goes_on_after_the_parts_it_has(tmp_path):
+    computed = []
+
+    def piece(k):
+        computed.append(k)
+        if len(computed) == 2:
+            raise KeyboardInterrupt
+        return {"value": k}
+
+    def measure():
+        for k in (1, 2):
+            found = part(f"draw {k}", lambda k=k: piece(k))
+            yield Finding(ROW, found["value"], tolerance=1.0)
+
+    cut = replace(comparison([]), measure=measure)
+    with pytest.raises(KeyboardInterrupt):
+        measured(cut, tmp_path)
+    whole = measured(cut, tmp_path)
+    assert computed == [1, 2, 2]
+    assert [finding.ours for finding in whole.findings] == [1, 2]
+    assert not list((tmp_path / "parts").iterdir())
+    assert part("outside of a comparison", lambda: 3) == 3
+
+
+def test_a_listing_is_kept_and_printed_in_columns(tmp_path):
+    def measure():
+        yield Finding(ROW, 2.1573, tolerance=1e-3)
+        yield Listing("Ours", ("metric", "letter"), [("precision", "T"), ("a longer name", "F")])
+
+    listing = replace(comparison([]), measure=measure)
+    result = measured(listing, tmp_path)
+    assert Result.read(tmp_path / f"{listing.name}.json") == result
+    assert shown.told(listing, result, as_json=False).splitlines()[-5:-1] == [
+        "Ours:",
+        "  metric         letter",
+        "  precision      T",
+        "  a longer name  F",
+    ]

@@ -4,10 +4,17 @@ import math
 
 import pytest
 import torch
+from dgmbench.metrics.diversity.alpha_precision import alpha_precision, beta_recall
+from dgmbench.metrics.diversity.clipped import clipped_coverage, clipped_density
 from dgmbench.metrics.diversity.modes import mode_coverage
 from dgmbench.metrics.diversity.ndb import ndb
 from dgmbench.metrics.diversity.pairwise_diversity import pairwise_diversity
 from dgmbench.metrics.diversity.prdc import prdc
+from dgmbench.metrics.diversity.probabilistic import (
+    probabilistic_precision,
+    probabilistic_recall,
+)
+from dgmbench.metrics.diversity.symmetric import symmetric_precision, symmetric_recall
 from dgmbench.metrics.diversity.vendi import vendi_score
 from dgmbench.metrics.exact.exact_law import empirical_total_variation, log_z_error
 from dgmbench.metrics.exact.fisher_divergence import fisher_divergence
@@ -60,6 +67,14 @@ CASES = {
     "prdc-64d-few": lambda g: prdc(normal(g, 200, 64, 1.0, 0.1), normal(g, 200, 64)),
     "prdc-far": lambda g: prdc(normal(g, 300, 8, 1.0, 0.8), normal(g, 300, 8)),
     "prdc-narrow": lambda g: prdc(normal(g, 300, 8, 0.6, 0.3), normal(g, 300, 8)),
+    "clipped-density": lambda g: clipped_density(normal(g, 300, 8, 1.2, 0.3), normal(g, 300, 8)),
+    "clipped-coverage": lambda g: clipped_coverage(normal(g, 300, 8, 0.8, 0.3), normal(g, 300, 8)),
+    "p-precision": lambda g: probabilistic_precision(normal(g, 300, 4, 1.3), normal(g, 250, 4)),
+    "p-recall": lambda g: probabilistic_recall(normal(g, 300, 4, 0.8), normal(g, 250, 4)),
+    "sym-precision": lambda g: symmetric_precision(normal(g, 300, 8, 0.8), normal(g, 300, 8)),
+    "sym-recall": lambda g: symmetric_recall(normal(g, 300, 8, 0.7), normal(g, 300, 8)),
+    "alpha-precision": lambda g: alpha_precision(normal(g, 300, 4, 1.3), normal(g, 250, 4)),
+    "beta-recall": lambda g: beta_recall(normal(g, 300, 4, 1.3), normal(g, 250, 4)),
     "vendi-1": lambda g: vendi_score(normal(g, 200, 5) * torch.linspace(0.3, 1.5, 5)),
     "vendi-2": lambda g: vendi_score(normal(g, 200, 5) * torch.linspace(0.3, 1.5, 5), 2.0),
     "vendi-inf": lambda g: vendi_score(normal(g, 200, 5, 1.0, 0.5), math.inf),
