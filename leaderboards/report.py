@@ -21,7 +21,8 @@ from .exports.latex import leaderboard_tex
 from .exports.markdown import leaderboard_md
 from .hardware import machines, title
 from .page.page import render_page
-from .stored import packed, with_stored
+from .page.published import papers
+from .stored import RESULTS, packed, with_stored
 from .tables.board import Board, boards
 
 
@@ -67,12 +68,13 @@ def write_report(results: Results) -> list[Path]:
     """
     records, found, root = results.records, results.boards, results.root
     heading, facts = title(records), machines(records)
+    published = papers((root.parent / "reproduce", RESULTS / "reproduce"))
     contents = {
         "records.csv": records_csv([r for r in records if not r.stored]),
         "leaderboard.md": leaderboard_md(found, heading, facts),
         "leaderboard.csv": leaderboard_csv(found),
         "leaderboard.tex": leaderboard_tex(found),
-        "report.html": render_page(heading, facts, records, results.tasks, found, root),
+        "report.html": render_page(heading, facts, records, results.tasks, found, root, published),
     }
     for name, text in contents.items():
         write_atomically(root / name, text.encode())

@@ -89,6 +89,7 @@ class Comparison:
         differs: What differs from the paper's protocol; empty for nothing.
         measure: Returns the findings, and listings where there are some.
         files: What it needs in the data root.
+        numbers: Files of `leaderboards/published` that it reads; empty where any may be read.
     """
 
     name: str
@@ -99,11 +100,18 @@ class Comparison:
     differs: str
     measure: Callable[[], Iterable[Finding | Listing]]
     files: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> dict[str, str]:
+        """Paper, summary, tolerance and what differs, by these names."""
+        return {name: getattr(self, name) for name in ("paper", "summary", "tolerance", "differs")}
 
     @property
     def key(self) -> str:
         """Content key of the code and the data that measure: an edit makes a result an old one."""
-        data = [*sorted(FOLDER.glob("*.csv")), *(data_root() / file for file in self.files)]
+        tables = [FOLDER / f"{name}.csv" for name in self.numbers] or sorted(FOLDER.glob("*.csv"))
+        data = [*tables, *(data_root() / file for file in self.files)]
         hashed = [file_sha256(path) if path.is_file() else "missing" for path in data]
         return content_key({"code": module_code(self.measure.__module__).key(), "data": hashed})
 
@@ -120,6 +128,7 @@ class Result:
         created: When, UTC.
         environment: Where and with what.
         listings: Tables of ours beside them.
+        about: `Comparison.about`, for readers that have no code.
     """
 
     name: str
@@ -129,6 +138,7 @@ class Result:
     created: str = ""
     environment: dict[str, Any] = field(default_factory=dict)
     listings: tuple[Listing, ...] = ()
+    about: dict[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> Counter[str]:
@@ -147,10 +157,14 @@ class Result:
         return f"{counts[REPRODUCED]} of {judged} reproduced"
 
     def write(self, folder: Path) -> Path:
-        """Writes it as JSON under the folder."""
+        """Writes it as JSON under the folder, with its verdicts."""
         path = folder / f"{self.name}.json"
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
+        content = {"verdict": self.verdict, **asdict(self)}
+        content["findings"] = [
+            {**asdict(finding), "verdict": finding.verdict} for finding in self.findings
+        ]
+        write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
         return path
 
     @classmethod
@@ -162,10 +176,11 @@ class Result:
         """
         try:
             found = json.loads(path.read_text())
-            findings = [
-                Finding(**{**one, "published": Published(**one["published"])})
-                for one in found.pop("findings")
-            ]
+            del found["verdict"]
+            findings = []
+            for one in found.pop("findings"):
+                del one["verdict"]  # follows from the rest
+                findings.append(Finding(**{**one, "published": Published(**one["published"])}))
             listings = [
                 Listing(one["title"], tuple(one["columns"]), [tuple(row) for row in one["rows"]])
                 for one in found.pop("listings", ())
@@ -210,6 +225,7 @@ def measured(comparison: Comparison, folder: Path, *, again: bool = False) -> Re
         end.isoformat(timespec="seconds"),
         environment("cpu").model_dump(),
         tuple(one for one in found if isinstance(one, Listing)),
+        comparison.about,
     )
     result.write(folder)
     shutil.rmtree(parts, ignore_errors=True)

@@ -224,6 +224,7 @@ FID_BIAS = Comparison(
     "P1 within 1, P2, which depends on a random matrix, within 3; the signs of the differences.",
     "Two repeats; the paper has 100.",
     fid_bias,
+    numbers=("metric_validation",),
 )
 VENDI = Comparison(
     "vendi",
@@ -233,6 +234,7 @@ VENDI = Comparison(
     "The printed digits.",
     "",
     vendi,
+    numbers=("metric_validation",),
 )
 PRDC_GAUSSIANS = Comparison(
     "prdc-gaussians",
@@ -244,6 +246,7 @@ PRDC_GAUSSIANS = Comparison(
     "within 0.2.",
     "The mean of three draws; the README prints one.",
     prdc_gaussians,
+    numbers=("metric_validation",),
 )
 HUMAN_ERROR = Comparison(
     "human-error",
@@ -254,6 +257,7 @@ HUMAN_ERROR = Comparison(
     "",
     human_error,
     tuple(f"oracles/dgm_eval_human_error_{file}.csv.gz" for file in DATASETS.values()),
+    ("stein2023_dinov2_leaderboard",),
 )
 HYPERGRID = Comparison(
     "hypergrid-exact",
@@ -263,4 +267,5 @@ HYPERGRID = Comparison(
     "Five decimals; counts exactly.",
     "Bands are compared in whole numbers, in the code of 2021 in floating point.",
     hypergrid_exact,
+    numbers=("gflownet_hypergrid_exact",),
 )

@@ -534,4 +534,5 @@ SANITY_CHECKS = Comparison(
     "Five repeats; the paper has ten. Its table is known from two transcriptions; what is in both "
     "is judged.",
     sanity_checks,
+    numbers=("sanity_checks",),
 )

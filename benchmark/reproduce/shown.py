@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from .comparison import OFF, Comparison, Finding, Result
 from .published import FOLDER
@@ -45,7 +44,8 @@ def listed(comparisons: Mapping[str, Comparison], folder: Path, *, as_json: bool
 def told(comparison: Comparison, result: Result, *, as_json: bool) -> str:
     """Returns published and ours of every number, its verdict, and that of the whole."""
     if as_json:
-        return json.dumps({**_head(comparison, result), **asdict(result)}, indent=1)
+        head = {**comparison.about, "cost": comparison.cost, "verdict": result.verdict}
+        return json.dumps({**head, **asdict(result)}, indent=1)
     lines = [f"{comparison.name}: {comparison.summary}", f"    {comparison.paper}"]
     lines.append(f"    Tolerance: {comparison.tolerance}")
     if comparison.differs:
@@ -71,11 +71,6 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-
-
-def _head(comparison: Comparison, result: Result) -> dict[str, Any]:
-    names = ("paper", "summary", "cost", "tolerance", "differs")
-    return {**{n: getattr(comparison, n) for n in names}, "verdict": result.verdict}
 
 
 def _line(finding: Finding) -> str:

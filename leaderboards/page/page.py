@@ -21,6 +21,7 @@ from . import svg
 from .attachments import Unshown, curve
 from .gallery import Gallery, gallery_of
 from .nfe_plot import nfe_plot
+from .published import Paper
 
 _FOLDER = Path(__file__).parent / "templates"
 _ARXIV = re.compile(r"(?:arxiv:)?\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})", re.I)
@@ -68,6 +69,7 @@ def render_page(
     tasks: Mapping[str, TaskRecord],
     boards: Mapping[str, Board],
     root: Path,
+    published: Sequence[Paper] = (),
 ) -> str:
     """Renders the page.
 
@@ -78,6 +80,7 @@ def render_page(
         tasks: Descriptions of tasks, by name.
         boards: Their boards, by name of the task.
         root: Results folder; only files whose SHA-256 is the recorded one are shown.
+        published: Comparisons with papers (`published.papers`).
     """
     sections = [
         _section(tasks.get(name) or _unknown(board), board, root) for name, board in boards.items()
@@ -93,6 +96,7 @@ def render_page(
             sections=sections,
             failures=[r for r in records if r.status not in SETTLED],
             refusals=[r for r in records if r.status == "not admitted"],
+            published=published,
             models=_models([record for board in boards.values() for record in board.records]),
             style=_source("report.css"),
             script=_source("report.js"),

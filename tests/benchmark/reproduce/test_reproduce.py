@@ -189,10 +189,13 @@ def test_every_comparison_was_run_and_its_result_comes_with_the_package(name, tm
 
 
 def test_edited_numbers_make_an_old_result(monkeypatch, tmp_path):
-    (tmp_path / "a.csv").write_text("x")
+    for name in ("metric_validation", "others"):
+        (tmp_path / f"{name}.csv").write_text("x")
     monkeypatch.setattr("dgmbench.benchmark.reproduce.comparison.FOLDER", tmp_path)
-    first = COMPARISONS["vendi"].key
-    (tmp_path / "a.csv").write_text("y")
+    first, of_any = COMPARISONS["vendi"].key, comparison([]).key
+    (tmp_path / "others.csv").write_text("y")
+    assert COMPARISONS["vendi"].key == first and comparison([]).key != of_any
+    (tmp_path / "metric_validation.csv").write_text("y")
     assert COMPARISONS["vendi"].key != first
 
 
