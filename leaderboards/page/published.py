@@ -95,15 +95,21 @@ def _row(finding: Mapping[str, Any]) -> Row:
     row, ours = finding["published"], finding["ours"]
     return Row(
         what=", ".join(dict.fromkeys((row["dataset"], row["method"], row["metric"]))),
-        published=rounded(row["value"], row["uncertainty"]).text
-        if row["uncertainty"]
-        else f"{row['value']:g}",
-        ours="–" if ours is None else rounded(ours, finding["stderr"]).text,
+        published=_printed(row["value"], row["uncertainty"]),
+        ours=_printed(ours, finding["stderr"]),
         picture=Markup("") if ours is None else Markup(_pair(finding)),
         verdict=finding["verdict"],
         shade=SHADES[finding["verdict"]],
         reason=_reason(finding),
     )
+
+
+def _printed(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "–"
+    if error or not math.isfinite(value):
+        return rounded(value, error).text
+    return f"{value:.6g}"
 
 
 def _reason(finding: Mapping[str, Any]) -> str:
