@@ -149,7 +149,7 @@ def linear_gaussian(latents, outputs, scale=0.5):
 
 
 def annealed_decoder(latents, outputs, steps, points, chains):
-    """Both bounds less the exact log p of points that the model makes, shape `(points,)`."""
+    """Both bounds less the exact log p of points that the model makes, and the gap's error."""
     sample_prior, log_prior, simulate, log_likelihood, exact = linear_gaussian(latents, outputs)
     z = sample_prior(points)
     x, every = simulate(z), chains + 4
@@ -159,27 +159,32 @@ def annealed_decoder(latents, outputs, steps, points, chains):
         sample_prior(every * points).reshape(every, points, latents),
         z.expand(every, points, latents),
         geometric_schedule(steps),
-        HMC(step=0.05, leapfrog=5, wanted=0.8, generator=generator(6)),
+        HMC(step=0.05, leapfrog=3, wanted=0.9, jitter=0.3, generator=generator(6)),
     )
     truth = exact.log_prob(x)
-    return found.lower.value - truth, found.upper.value - truth
+    error = (found.lower.stderr**2 + found.upper.stderr**2).mean().sqrt() / math.sqrt(points)
+    return found.lower.value - truth, found.upper.value - truth, float(error)
 
 
 def test_the_marginal_likelihood_of_a_linear_decoder():
-    lower, upper = annealed_decoder(4, 20, steps=300, points=8, chains=32)
+    lower, upper, error = annealed_decoder(4, 20, steps=300, points=8, chains=32)
     assert abs(lower.mean()) < 0.1 and abs(upper.mean()) < 0.1
-    assert -0.1 < (upper - lower).mean() < 0.2
+    assert -3 * error < (upper - lower).mean() < 0.2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("latents", [10, 50])
-def test_the_marginal_likelihood_of_a_linear_decoder_of_784_outputs(latents):
-    """1,000 steps: within 0.1 nats on average, and a gap below 0.2 nats to the right side."""
-    lower, upper = annealed_decoder(latents, 784, steps=1000, points=5, chains=64)
+@pytest.mark.parametrize(("latents", "chains"), [(10, 64), (50, 256)])
+def test_the_marginal_likelihood_of_a_linear_decoder_of_784_outputs(latents, chains):
+    """1,000 steps: within 0.1 nats on average, and a gap below 0.2 nats to the right side.
+
+    Of 50 latents log weights spread by 1.1 nats even if every move were an independent draw (half
+    of 50 times log^2(1 + 1/s) / T), so that it takes more chains.
+    """
+    lower, upper, error = annealed_decoder(latents, 784, steps=1000, points=5, chains=chains)
     gap = upper - lower
     print(f"{latents} latents: {lower.mean():.3f} and {upper.mean():.3f}, gap {gap.mean():.3f}")
     assert abs(lower.mean()) < 0.1
-    assert -2 * gap.std() / math.sqrt(5) < gap.mean() < 0.2
+    assert -3 * error < gap.mean() < 0.2
 
 
 def test_data_of_the_model_itself_certify_the_bound():

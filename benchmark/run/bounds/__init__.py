@@ -1,0 +1,1 @@
+"""Bounds of likelihoods that trained models are asked for afterwards."""

@@ -1,0 +1,224 @@
+"""A bound of the likelihood of finished cells: a new column without a new training run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ....metrics import NLL, BitsPerDim
+from ....metrics.likelihood.annealing import bdmc, geometric_schedule
+from ...contract.evidence import Evidence
+from ...contract.model import Likelihood
+from ...contract.probe import Probe
+from ...contract.record import Record, Score, read_records, write_record
+from ...suites import load_suite
+from ...tasks import outline_of
+from ..job import Job, make_jobs
+from ..keys import content as keys
+from ..probing import keep
+from ..processes.workers import Lost, cores, run_local
+from ..scoring.answers import Answer
+from ..scoring.by_metric import metric_scores
+from ..scoring.inputs import Inputs
+from ..scoring.subset import judged
+from ..seeding import all_seeded, derived_seed
+from ..store import Store
+from ..told import told
+from ..training import restored
+from .joint import annealed, joint_of
+
+CODE = ("benchmark.run.bounds.added",)
+POINTS = 512  # points times chains of a batch, about
+SIMULATED = 16  # points of the model's own on which the gap is measured
+
+
+@dataclass(frozen=True)
+class Annealing(Probe):
+    """A likelihood by annealed importance sampling, with its certificate.
+
+    Attributes:
+        places: Steps of the path; those of a sampler are others.
+        chains: Chains of each row that are weighted.
+    """
+
+    places: int = 1000
+    chains: int = 16
+
+    @property
+    def label(self) -> str:
+        """Steps, chains and rows, in words."""
+        rows = f", {self.n:,} rows" if self.n else ""
+        return f"AIS of {self.places:,} steps, {self.chains} chains{rows}"
+
+    @property
+    def estimator(self) -> str:
+        """The number's protocol."""
+        return f"AIS, {self.places:,} steps, {self.chains} chains"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job and what its model is asked."""
+
+    job: Job
+    question: Annealing
+
+    @property
+    def key(self) -> str:
+        """Content key of the answer."""
+        return keys.content_key(
+            {
+                "train": self.job.keys["train"],
+                "question": self.question.question,
+                "stage": keys.stage_code(*CODE),
+            }
+        )
+
+
+def add_bound(
+    root: Path,
+    *,
+    steps: int,
+    chains: int,
+    rows: int | None,
+    models: list[str] | None = None,
+    tasks: list[str] | None = None,
+    workers: int | None = None,
+    timeout: float = 1e8,
+) -> Iterator[tuple[Record, str]]:
+    """Bounds the likelihood of every finished cell of a results folder, one by one.
+
+    Args:
+        root: The results folder.
+        steps: Steps T of annealing.
+        chains: Chains of each row.
+        rows: Test rows, a fixed random subset; None is all.
+        models: Names of models; None is all.
+        tasks: Names of tasks; None is all.
+        workers: Worker processes; None is one per core.
+        timeout: Seconds after which a cell is stopped.
+
+    Yields:
+        Each record as it is written, and why it has no bound; empty where it has.
+
+    Raises:
+        ValueError: A number that makes no sense.
+    """
+    if min(steps, chains, 2 if rows is None else rows) < 1 or rows == 1:
+        raise ValueError(
+            f"Expected at least one step, one chain and two rows, got {steps}, {chains}, {rows}."
+        )
+    question = Annealing("likelihood", n=rows, places=steps, chains=chains)
+    wanted = {}
+    for record in read_records(root):
+        out = (models and record.model not in models) or (tasks and record.task not in tasks)
+        if record.status != "ok" or record.family == "control" or out:
+            continue
+        job = _job(record, root)
+        if job is None:
+            yield record, "its model is not stored, or was trained by other code"
+        else:
+            wanted[Asked(job, question).key] = Asked(job, question), record
+    count = workers or cores()
+    pieces = (asked for asked, _ in wanted.values())
+    for asked, result in run_local(
+        bounded,
+        pieces,
+        workers=count,
+        timeout=timeout,
+        threads=max(1, cores() // count),
+        log=lambda asked: root / "logs" / f"{asked.job.file_name}--bound.txt",
+    ):
+        record = wanted[asked.key][1]
+        why = result.reason if isinstance(result, Lost) else result
+        yield (record, why) if why else (_scored(asked, record, root), "")
+
+
+def _job(record: Record, root: Path) -> Job | None:
+    """The job of a record, where its trained model is that of today's code."""
+    try:
+        suite, outline = load_suite(record.suite), outline_of(record.task)
+        (job,) = make_jobs(suite, [outline], [record.model], [], [record.seed], "cpu", root)
+    except (ValueError, KeyError):
+        return None
+    same = record.keys.get("train") == job.keys["train"]
+    return job if same and Store(root).done("train", job.keys["train"]) else None
+
+
+def bounded(asked: Asked) -> str:
+    """Asks a stored model and writes its answer; returns why there is none, or ""."""
+    job, question = asked.job, asked.question
+    store = Store(job.root)
+    if store.done("probe", asked.key):
+        return ""
+    model = restored(job, store)
+    if model is None:
+        return "its model takes no stored weights"
+    task = job.outline.load()
+    if task.test is None:
+        return "the task has no test rows"
+    try:
+        with all_seeded(derived_seed(job.seed, "likelihood", job.task.name, job.model.target)):
+            joint = joint_of(model, task.val)
+            if joint is None:
+                return "it has no decoder, whose latents could be annealed"
+            seen = judged(task.test, question).to(model.device)
+            seen = seen.long() if task.domain.levels is not None else seen
+            steps, chains = question.places, question.chains
+            found = [
+                annealed(joint, joint.seen(part), steps, chains)
+                for part in seen.split(max(1, POINTS // chains))
+            ]
+            gap = bdmc(
+                joint.sample_prior,
+                joint.log_prior,
+                joint.simulate,
+                joint.log_conditional,
+                points=SIMULATED,
+                chains=chains,
+                betas=geometric_schedule(steps),
+            ).gap
+    except ValueError as error:
+        return told(error)
+    log_prob = torch.cat([one.value for one in found]).cpu()
+    notes = [
+        joint.words,
+        *(one.note for one in found),
+        f"on data of its own the bounds from both sides are {gap.value:.2g} ± {gap.stderr:.1g} "
+        "nats apart",
+    ]
+    claim = {
+        "likelihood": Likelihood.LOWER_BOUND.value,
+        "paper": "arXiv:1611.04273",
+        "estimator": question.estimator,
+        "reason": "; ".join(dict.fromkeys(filter(None, notes))),
+    }
+    keep(store, asked.key, Evidence(log_prob=log_prob), claim, {"gap": gap.value})
+    return ""
+
+
+def _scored(asked: Asked, record: Record, root: Path) -> Record:
+    """The record with the bound beside its other scores, written."""
+    folder = Store(root).open("probe", asked.key)
+    if folder is None:
+        raise ValueError(f"Expected the bound of {asked.job}, got none; ask again.")
+    answer, question = Answer.load(Probe("likelihood"), folder), asked.question
+    inputs = Inputs(
+        asked.job.outline.load(), question, answer.evidence, answer.likelihood, answer.estimator
+    )
+    found: list[Score] = []
+    for name, factory in (("nll", NLL), ("bits_per_dim", BitsPerDim)):
+        if name in asked.job.suite.metrics:
+            found += metric_scores(name, factory, inputs)
+    noted = [s.model_copy(update={"note": _joined(s.note, answer.reason)}) for s in found]
+    kept = [s for s in record.scores if s.probe != question.name]
+    changed = record.model_copy(update={"scores": (*kept, *noted)})
+    write_record(changed, root)
+    return changed
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
