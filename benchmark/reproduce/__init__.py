@@ -5,11 +5,20 @@ from __future__ import annotations
 from . import shown
 from .comparison import Comparison
 from .known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
+from .metric_checks import NDB_MNIST
 from .sanity_checks import SANITY_CHECKS
 
 COMPARISONS: dict[str, Comparison] = {
     comparison.name: comparison
-    for comparison in (FID_BIAS, VENDI, PRDC_GAUSSIANS, HUMAN_ERROR, HYPERGRID, SANITY_CHECKS)
+    for comparison in (
+        FID_BIAS,
+        VENDI,
+        PRDC_GAUSSIANS,
+        HUMAN_ERROR,
+        HYPERGRID,
+        SANITY_CHECKS,
+        NDB_MNIST,
+    )
 }
 
 __all__ = ["COMPARISONS", "shown"]

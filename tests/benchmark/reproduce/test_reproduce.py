@@ -237,3 +237,9 @@ def test_a_listing_is_kept_and_printed_in_columns(tmp_path):
         "  precision      T",
         "  a longer name  F",
     ]
+
+
+def test_missing_images_are_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("DGMBENCH_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="fetch mnist"):
+        list(COMPARISONS["ndb-mnist"].measure())
