@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ...benchmark.contract.joint import Generator
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..nets.roles import critic, decoder
@@ -106,6 +107,15 @@ class GAN(NeuralModel):
             Player("discriminator", D, self.discriminator_loss, self.pace * self.lr, self.betas),
             Player("generator", G, self.generator_loss, self.lr, self.betas),
         ]
+
+    def joint(self) -> Generator:
+        """Returns G as functions; z is N(0, I) already."""
+
+        def seen(x: Tensor) -> Tensor:
+            return self.scaling.encode(x).flatten(1)
+
+        constant = float(self.scaling.log_abs_det)
+        return Generator(self.latent, self.generator, seen, constant, self.device)
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         return self.points(self.generate(n))

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
+from ...benchmark.contract.joint import Joint
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..chunks import in_chunks
@@ -93,6 +94,15 @@ class VAE(NeuralModel):
     def log_conditional(self, x: Tensor, z: Tensor) -> Tensor:
         """Returns log p(x | z) in nats, shape `(..., B)`, for z `(..., B, L)`."""
         return self.observation.log_prob(self.theta(z), x.flatten(1)).sum(-1)
+
+    def joint(self) -> Joint:
+        """Returns p(z) p(x | z) as functions."""
+
+        def simulate(z: Tensor) -> Tensor:
+            x = self.observation.sample(self.theta(z))
+            return x.reshape(len(z), *self.domain.shape)
+
+        return Joint(self.latent, self.log_conditional, simulate, device=self.device)
 
     def loss(self, batch: Tensor) -> Tensor:
         """Returns the negative ELBO in nats, averaged over the batch `(B, *shape)`."""

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...benchmark.contract.joint import Generator
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
 from ..nets.mlp import MLP
@@ -155,6 +156,20 @@ class GMMN(NeuralModel):
         """Returns the generator; on images the codes and their distances are fixed by now."""
         self.set_widths()
         return [Player("loss", self.generator.parameters(), self.loss, self.lr)]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Returns scaled points `(N, D)` of normal latents; those of G are 2 Phi(z) - 1."""
+        y = self.generator(torch.erf(z / 2**0.5))
+        return self.decoder(y) if self.coded else y
+
+    def joint(self) -> Generator:
+        """Returns G, and on images the decoder of its codes, as functions."""
+
+        def seen(x: Tensor) -> Tensor:
+            return self.scaling.encode(x).flatten(1)
+
+        constant = float(self.scaling.log_abs_det)
+        return Generator(self.latent, self.decode, seen, constant, self.device)
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         y = self.generate(n)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import torch
 
-from ....metrics import NLL, BitsPerDim
 from ....metrics.likelihood.annealing import bdmc, geometric_schedule
 from ...contract.evidence import Evidence
 from ...contract.model import Likelihood
 from ...contract.probe import Probe
-from ...contract.record import Record, Score, read_records, write_record
+from ...contract.record import Record, read_records, write_record
 from ...suites import load_suite
 from ...tasks import outline_of
 from ..job import Job, make_jobs
@@ -21,7 +20,7 @@ from ..keys import content as keys
 from ..probing import keep
 from ..processes.workers import Lost, cores, run_local
 from ..scoring.answers import Answer
-from ..scoring.by_metric import metric_scores
+from ..scoring.by_metric import scores
 from ..scoring.inputs import Inputs
 from ..scoring.subset import judged
 from ..seeding import all_seeded, derived_seed
@@ -209,11 +208,11 @@ def _scored(asked: Asked, record: Record, root: Path) -> Record:
     inputs = Inputs(
         asked.job.outline.load(), question, answer.evidence, answer.likelihood, answer.estimator
     )
-    found: list[Score] = []
-    for name, factory in (("nll", NLL), ("bits_per_dim", BitsPerDim)):
-        if name in asked.job.suite.metrics:
-            found += metric_scores(name, factory, inputs)
-    noted = [s.model_copy(update={"note": _joined(s.note, answer.reason)}) for s in found]
+    noted = [
+        score.model_copy(update={"note": _joined(score.note, answer.reason)})
+        for score in scores(asked.job.suite, inputs)
+        if score.value is not None
+    ]
     kept = [s for s in record.scores if s.probe != question.name]
     changed = record.model_copy(update={"scores": (*kept, *noted)})
     write_record(changed, root)
