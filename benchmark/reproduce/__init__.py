@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import shown
 from .comparison import Comparison
+from .human_ranks import HUMAN_RANKS
 from .known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
 from .metric_checks import NDB_MNIST
 from .sanity_checks import SANITY_CHECKS
@@ -18,6 +19,7 @@ COMPARISONS: dict[str, Comparison] = {
         HYPERGRID,
         SANITY_CHECKS,
         NDB_MNIST,
+        HUMAN_RANKS,
     )
 }
 

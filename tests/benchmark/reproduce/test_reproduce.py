@@ -243,3 +243,25 @@ def test_missing_images_are_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("DGMBENCH_DATA", str(tmp_path))
     with pytest.raises(ValueError, match="fetch mnist"):
         list(COMPARISONS["ndb-mnist"].measure())
+
+
+def test_a_metric_that_ranks_as_people_do_agrees_with_them(monkeypatch):
+    from dgmbench.benchmark.reproduce import human_ranks
+
+    rows = [
+        replace(ROW, dataset="d", method=f"m{i}", metric=metric, value=value, direction=direction)
+        for i in range(5)
+        for metric, value, direction in (
+            ("human_error_rate", i / 10, "higher"),
+            ("fd", 9.0 - i, "lower"),
+            ("recall", -1.0 * i, "higher"),
+        )
+    ]
+    monkeypatch.setattr(
+        human_ranks,
+        "those",
+        lambda _, **f: [r for r in rows if r.metric == f.get("metric", r.metric)],
+    )
+    (listing,) = human_ranks.human_ranks()
+    cells = {row[0]: row[1] for row in listing.rows}
+    assert cells["fd"].startswith("+1.00") and cells["recall"].startswith("-1.00")
