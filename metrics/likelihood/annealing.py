@@ -273,7 +273,8 @@ class HMC:
     in reverse.
 
     Attributes:
-        step: Step size, a number or, once it has moved, one a problem, shape `(B,)`.
+        step: Step size, a number or, once it has moved, one a problem, shape `(B,)`. It begins at
+            the base: one that is too small there takes many moves to grow.
         leapfrog: Leapfrog steps a move.
         jitter: Each move's step size is drawn anew within this share of it, or moves of a whole
             period would lead back to where they began.
@@ -283,7 +284,7 @@ class HMC:
         generator: Draws momenta and acceptances; None is torch's own.
     """
 
-    step: float | Tensor = 0.1
+    step: float | Tensor = 0.5
     leapfrog: int = 10
     wanted: float = 0.65
     jitter: float = 0.5
