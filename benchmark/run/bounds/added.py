@@ -13,6 +13,7 @@ from ...contract.evidence import Evidence
 from ...contract.model import Likelihood
 from ...contract.probe import Probe
 from ...contract.record import Record, read_records, write_record
+from ...names import known
 from ...suites import load_suite
 from ...tasks import outline_of
 from ..job import Job, make_jobs
@@ -104,20 +105,25 @@ def add_bound(
         Each record as it is written, and why it has no bound; empty where it has.
 
     Raises:
-        ValueError: A number that makes no sense.
+        ValueError: A number that makes no sense, or a name that the folder does not hold.
     """
     if min(steps, chains, 2 if rows is None else rows) < 1 or rows == 1:
         raise ValueError(
             f"Expected at least one step, one chain and two rows, got {steps}, {chains}, {rows}."
         )
     question = Annealing("likelihood", n=rows, places=steps, chains=chains)
+    records = read_records(root)
+    known("model", models or (), {record.model for record in records})
+    known("task", tasks or (), {record.task for record in records})
     wanted = {}
-    for record in read_records(root):
+    for record in records:
         out = (models and record.model not in models) or (tasks and record.task not in tasks)
         if record.status != "ok" or record.family == "control" or out:
             continue
         job = _job(record, root)
-        if job is None:
+        if record.model not in load_suite(record.suite).models:
+            yield record, "only models of its suite are asked"
+        elif job is None:
             yield record, "its model is not stored, or was trained by other code"
         else:
             wanted[Asked(job, question).key] = Asked(job, question), record

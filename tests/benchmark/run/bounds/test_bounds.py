@@ -102,6 +102,8 @@ def test_the_command_adds_a_column_and_trains_nothing(monkeypatch, capsys, tmp_p
     again = list(add_bound(root, steps=20, chains=4, rows=16, models=["vae"]))
     assert [s for s in again[0][0].scores if s.metric == "nll"] == [own, new]
     call(monkeypatch, capsys, *asked[:2], "--models", "nsf", code=1)
+    wrong = call(monkeypatch, capsys, *asked[:2], "--models", "vea", code=2).err
+    assert "did you mean vae" in wrong
     run_again = call(monkeypatch, capsys, "run", *given, "--out", tmp_path).out
     assert "2 done" in run_again
 
