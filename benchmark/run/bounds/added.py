@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from ....metrics.likelihood.annealing import bdmc, geometric_schedule
+from ....metrics.likelihood.annealing import bdmc
+from ....metrics.likelihood.schedules import geometric_schedule
 from ...contract.evidence import Evidence
 from ...contract.model import Likelihood
 from ...contract.probe import Probe

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ....metrics.likelihood.annealing import HMC, Annealed, ais, geometric_schedule
+from ....metrics.likelihood.annealing import Annealed, ais
+from ....metrics.likelihood.schedules import geometric_schedule
+from ....metrics.likelihood.transitions import HMC
 from ...contract.joint import Generator, Joint
 
 SCALES = np.geomspace(0.03, 1.0, 7)  # of the noise, in scaled coordinates

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from dgmbench.benchmark.reproduce import sanity_checks as sc
 from dgmbench.benchmark.reproduce.published import those
+from dgmbench.benchmark.reproduce.sanity_experiments import _ball, _overlapping, _torus
 
 PLACES = np.linspace(-3, 3, 7)
 
@@ -64,11 +65,11 @@ def test_the_places_of_a_group_rise_and_points_are_finite(check):
 
 def test_the_laws_are_those_of_the_paper():
     g = np.random.default_rng(0)
-    ball, torus = 0.8 * sc._ball(g, 50_000, 3), sc._torus(g, 50_000)
+    ball, torus = 0.8 * _ball(g, 50_000, 3), _torus(g, 50_000)
     assert np.linalg.norm(ball, axis=1).max() <= 0.8 < 0.9 <= np.linalg.norm(torus, axis=1).min()
     # Of a ball's points (1/2)^3 are within half its radius.
     assert (np.linalg.norm(ball, axis=1) < 0.4).mean() == pytest.approx(1 / 8, abs=0.01)
-    cube = sc._overlapping(g, 50_000, 8)
+    cube = _overlapping(g, 50_000, 8)
     assert (cube < 1).all(axis=1).mean() == pytest.approx(0.2, abs=0.01)
 
 

@@ -5,15 +5,9 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.likelihood.annealing import (
-    HMC,
-    Annealed,
-    ais,
-    bdmc,
-    geometric_schedule,
-    sandwich,
-    sigmoid_schedule,
-)
+from dgmbench.metrics.likelihood.annealing import Annealed, ais, bdmc, sandwich
+from dgmbench.metrics.likelihood.schedules import geometric_schedule, sigmoid_schedule
+from dgmbench.metrics.likelihood.transitions import HMC
 
 DIM = 3
 MEAN = torch.tensor([1.0, -0.5, 0.3], dtype=torch.float64)
