@@ -16,6 +16,7 @@ beta-binomial, whatever the law of the data. Both are at most 1.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ def clipped_coverage(
         A number in [0, 1].
     """
     x, y = _sides(samples, reference, k)
-    return estimate_by_halves(lambda a, b: _coverage(a, b, k), x, y, k + 1, stderr)
+    held = estimate_by_halves(lambda a, b: _held(a, b, k), x, y, k + 1, stderr)
+    return _calibrated(held, len(x), len(y), k)
 
 
 def _sides(samples: Tensor, reference: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -95,12 +97,30 @@ def _clipped_mean(count: Tensor, k: int) -> float:
     return float((count / k).clamp(max=1).mean())
 
 
-def _coverage(x: Tensor, y: Tensor, k: int) -> float:
+def _held(x: Tensor, y: Tensor, k: int) -> float:
+    """c: the mean over the reference of the clipped number of samples in a ball."""
     radius = nearest_neighbours(y, y, k, exclude_self=True)[0][:, -1]
     nearest = nearest_neighbours(y, x, k)[0]
-    held = float((nearest * (1 + TIE) < radius[:, None]).double().mean())
-    expected = expected_coverage(len(x), len(y), k)
-    return float(np.interp(held, expected, np.arange(len(x) + 1) / len(x)))
+    return float((nearest * (1 + TIE) < radius[:, None]).double().mean())
+
+
+def _calibrated(held: Estimate, n: int, m: int, k: int) -> Estimate:
+    """f^-1(c) / n; an error of c becomes the larger of what it moves the share down and up.
+
+    f bends, the more the nearer c is to its end, beyond which there is no up.
+    """
+    expected, share = expected_coverage(n, m, k), np.arange(n + 1) / n
+
+    def calibrated(c: float) -> float:
+        return float(np.interp(c, expected, share))
+
+    value = calibrated(held.value)
+    if math.isnan(held.stderr):
+        return Estimate(value, math.nan, held.n, held.note)
+    low, high = calibrated(held.value - held.stderr), calibrated(held.value + held.stderr)
+    error = max(value - low, high - value)
+    part = held.shared / held.stderr if held.stderr > 0 else 0.0
+    return Estimate(value, error, held.n, held.note, part * error)
 
 
 def expected_coverage(n: int, m: int, k: int) -> NDArray[np.float64]:
