@@ -12,13 +12,12 @@ that of Inception features: with others it is a scaled sliced Wasserstein distan
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..estimate import Estimate, TwoSampleMetric
-from .sliced_wasserstein import squared_sliced
+from ..estimate import Estimate
+from .sliced_wasserstein import SlicedWasserstein, squared_sliced
 
 
 def mind(samples: Tensor, reference: Tensor, directions: int = 1000, seed: int = 0) -> Estimate:
@@ -45,20 +44,8 @@ def mind(samples: Tensor, reference: Tensor, directions: int = 1000, seed: int =
     return Estimate(square, own, len(samples), shared=shared).times(3 * dims)
 
 
-class MIND(TwoSampleMetric):
-    """`mind` of all points seen.
-
-    Args:
-        directions: As in `mind`.
-        seed: As in `mind`.
-        kwargs: See `torchmetrics.Metric`.
-    """
-
-    higher_is_better = False
-
-    def __init__(self, directions: int = 1000, seed: int = 0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.directions, self.seed = directions, seed
+class MIND(SlicedWasserstein):
+    """`mind` of all points seen; arguments as in `SlicedWasserstein`."""
 
     def _estimate(self) -> Estimate:
         return mind(*self.both(), self.directions, self.seed)

@@ -17,7 +17,6 @@ beta-binomial, whatever the law of the data. Both are at most 1.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +24,10 @@ from numpy.typing import NDArray
 from scipy.special import betaln, gammaln
 from torch import Tensor
 
-from ..checks import as_pair
-from ..estimate import Estimate, TwoSampleMetric
+from ..estimate import Estimate
 from ..numerics.halves import estimate_by_halves
 from ..numerics.neighbours import TIE, nearest_neighbours, pairs_within
+from .of_neighbours import NeighbourMetric, sides_with_neighbours
 
 
 def clipped_density(
@@ -49,7 +48,7 @@ def clipped_density(
     Raises:
         ValueError: See `checks.as_pair`; or a side has fewer than k + 1 points.
     """
-    x, y = _sides(samples, reference, k)
+    x, y = sides_with_neighbours(samples, reference, k)
     return estimate_by_halves(lambda a, b: _density(a, b, k), x, y, k + 1, stderr)
 
 
@@ -63,19 +62,9 @@ def clipped_coverage(
     Returns:
         A number in [0, 1].
     """
-    x, y = _sides(samples, reference, k)
+    x, y = sides_with_neighbours(samples, reference, k)
     held = estimate_by_halves(lambda a, b: _held(a, b, k), x, y, k + 1, stderr)
     return _calibrated(held, len(x), len(y), k)
-
-
-def _sides(samples: Tensor, reference: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    x, y = as_pair(samples, reference)
-    if not 1 <= k < min(len(x), len(y)):
-        raise ValueError(
-            f"Expected at least k + 1 points a side and k >= 1, "
-            f"got k = {k}, {len(x)} samples and {len(y)} reference."
-        )
-    return x, y
 
 
 def _density(x: Tensor, y: Tensor, k: int) -> float:
@@ -138,27 +127,15 @@ def expected_coverage(n: int, m: int, k: int) -> NDArray[np.float64]:
     return np.maximum.accumulate(found.clip(0, 1))
 
 
-class ClippedDensity(TwoSampleMetric):
-    """`clipped_density` over all the batches seen.
-
-    Args:
-        k: See `clipped_density`.
-        stderr: See `clipped_density`.
-        kwargs: Passed to `torchmetrics.Metric`.
-    """
-
-    higher_is_better = True
-
-    def __init__(self, k: int = 5, stderr: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.k, self.stderr = k, stderr
+class ClippedDensity(NeighbourMetric):
+    """`clipped_density` over all the batches seen; arguments as in `NeighbourMetric`."""
 
     def _estimate(self) -> Estimate:
         return clipped_density(*self.both(), self.k, self.stderr)
 
 
-class ClippedCoverage(ClippedDensity):
-    """`clipped_coverage` over all the batches seen; arguments as in `ClippedDensity`."""
+class ClippedCoverage(NeighbourMetric):
+    """`clipped_coverage` over all the batches seen; arguments as in `NeighbourMetric`."""
 
     def _estimate(self) -> Estimate:
         return clipped_coverage(*self.both(), self.k, self.stderr)

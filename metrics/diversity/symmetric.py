@@ -13,11 +13,10 @@ with the sides exchanged. Precision, recall and coverage are those of `prdc`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
-from ..estimate import Estimate, TwoSampleMetric
+from ..estimate import Estimate
+from .of_neighbours import NeighbourMetric
 from .prdc import prdc
 
 
@@ -58,27 +57,15 @@ def symmetric_recall(
     return min(found["recall"], found["coverage"], key=float)
 
 
-class SymmetricPrecision(TwoSampleMetric):
-    """`symmetric_precision` over all the batches seen.
-
-    Args:
-        k: See `symmetric_precision`.
-        stderr: See `symmetric_precision`.
-        kwargs: Passed to `torchmetrics.Metric`.
-    """
-
-    higher_is_better = True
-
-    def __init__(self, k: int = 5, stderr: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.k, self.stderr = k, stderr
+class SymmetricPrecision(NeighbourMetric):
+    """`symmetric_precision` over all the batches seen; arguments as in `NeighbourMetric`."""
 
     def _estimate(self) -> Estimate:
         return symmetric_precision(*self.both(), self.k, self.stderr)
 
 
-class SymmetricRecall(SymmetricPrecision):
-    """`symmetric_recall` over all the batches seen; arguments as in `SymmetricPrecision`."""
+class SymmetricRecall(NeighbourMetric):
+    """`symmetric_recall` over all the batches seen; arguments as in `NeighbourMetric`."""
 
     def _estimate(self) -> Estimate:
         return symmetric_recall(*self.both(), self.k, self.stderr)

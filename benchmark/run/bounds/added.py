@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from ....metrics.likelihood.annealing import bdmc
+from ....metrics.estimate import Estimate
+from ....metrics.likelihood.annealing import Annealed, bdmc
 from ....metrics.likelihood.schedules import geometric_schedule
 from ...contract.evidence import Evidence
+from ...contract.joint import Joint
 from ...contract.model import Likelihood
 from ...contract.probe import Probe
 from ...contract.record import Record, read_records, write_record
@@ -108,10 +111,7 @@ def add_bound(
     Raises:
         ValueError: A number that makes no sense, or a name that the folder does not hold.
     """
-    if min(steps, chains, 2 if rows is None else rows) < 1 or rows == 1:
-        raise ValueError(
-            f"Expected at least one step, one chain and two rows, got {steps}, {chains}, {rows}."
-        )
+    _check(steps, chains, rows, workers)
     question = Annealing("likelihood", n=rows, places=steps, chains=chains)
     records = read_records(root)
     known("model", models or (), {record.model for record in records})
@@ -143,6 +143,18 @@ def add_bound(
         yield (record, why) if why else (_scored(asked, record, root), "")
 
 
+def _check(steps: int, chains: int, rows: int | None, workers: int | None) -> None:
+    least = {
+        "steps": (steps, 1),
+        "chains": (chains, 1),
+        "rows": (rows, 2),
+        "workers": (workers, 1),
+    }
+    for name, (given, wanted) in least.items():
+        if given is not None and given < wanted:
+            raise ValueError(f"Expected {name} of at least {wanted}, got {given}.")
+
+
 def _job(record: Record, root: Path) -> Job | None:
     """The job of a record, where its trained model is that of today's code."""
     try:
@@ -171,22 +183,9 @@ def bounded(asked: Asked) -> str:
             joint = joint_of(model, task.val)
             if joint is None:
                 return "it has no decoder, whose latents could be annealed"
-            seen = judged(task.test, question).to(model.device)
-            seen = seen.long() if task.domain.levels is not None else seen
-            steps, chains = question.places, question.chains
-            found = [
-                annealed(joint, joint.seen(part), steps, chains)
-                for part in seen.split(max(1, POINTS // chains))
-            ]
-            gap = bdmc(
-                joint.sample_prior,
-                joint.log_prior,
-                joint.simulate,
-                joint.log_conditional,
-                points=SIMULATED,
-                chains=chains,
-                betas=geometric_schedule(steps),
-            ).gap
+            rows = judged(task.test, question).to(model.device)
+            rows = rows.long() if task.domain.levels is not None else rows
+            found, gap = _annealed(joint, rows, question)
     except ValueError as error:
         return told(error)
     log_prob = torch.cat([one.value for one in found]).cpu()
@@ -204,6 +203,25 @@ def bounded(asked: Asked) -> str:
     }
     keep(store, asked.key, Evidence(log_prob=log_prob), claim, {"gap": gap.value})
     return ""
+
+
+def _annealed(joint: Joint, rows: Tensor, question: Annealing) -> tuple[list[Annealed], Estimate]:
+    """AIS of test rows, block by block, and the gap of both bounds on data of the model's own."""
+    steps, chains = question.places, question.chains
+    found = [
+        annealed(joint, joint.seen(part), steps, chains)
+        for part in rows.split(max(1, POINTS // chains))
+    ]
+    both = bdmc(
+        joint.sample_prior,
+        joint.log_prior,
+        joint.simulate,
+        joint.log_conditional,
+        points=SIMULATED,
+        chains=chains,
+        betas=geometric_schedule(steps),
+    )
+    return found, both.gap
 
 
 def _scored(asked: Asked, record: Record, root: Path) -> Record:

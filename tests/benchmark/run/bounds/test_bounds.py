@@ -111,8 +111,10 @@ def test_the_command_adds_a_column_and_trains_nothing(monkeypatch, capsys, tmp_p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--steps", "0"], "at least one step"),
-        (["--rows", "1"], "two rows"),
+        (["--steps", "0"], "steps of at least 1, got 0"),
+        (["--chains", "-3"], "chains of at least 1, got -3"),
+        (["--rows", "1"], "rows of at least 2, got 1"),
+        (["--workers", "0"], "workers of at least 1, got 0"),
         (["--likelihood", "aiz"], "did you mean ais"),
     ],
 )
