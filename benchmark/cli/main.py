@@ -457,12 +457,23 @@ def tune(
     tasks: Names = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Repeat what was tried.")] = False,
+    steps_only: Annotated[
+        bool, typer.Option("--steps-only", help="Keep arguments; fit steps to the class.")
+    ] = False,
 ) -> None:
     """Choose the arguments of the models on validation data; for maintainers of a suite."""
-    from ..run.tuning import tune as choose
+    from ..run.tuning.tune import tune as choose
 
     who, where = split(models), split(tasks)
-    choose(suite, trials=trials, models=who, tasks=where, workers=workers, again=again)
+    choose(
+        suite,
+        trials=trials,
+        models=who,
+        tasks=where,
+        workers=workers,
+        again=again,
+        steps_only=steps_only,
+    )
 
 
 def split(names: str | None) -> list[str] | None:

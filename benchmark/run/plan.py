@@ -160,9 +160,12 @@ def suite_of(tasks: Iterable[str], given: str | None = None) -> Suite:
         if set(tasks) <= set(suite.tasks):
             return load_suite(name)
     kind = outline_of(tasks[0]).task.kind
-    kinds = {n: {outline_of(t).task.kind for t in s.tasks} for n, s in SUITES.items()}
-    apart = (name for name in kinds if len(kinds[name]) == 1 and kind in kinds[name])
-    return load_suite(next(apart, "quick"))
+    for name, suite in SUITES.items():
+        theirs = [outline_of(task).task for task in suite.tasks]
+        alike = len({task.domain.layout for task in theirs}) == 1
+        if alike and kind in {task.kind for task in theirs}:
+            return load_suite(name)
+    return load_suite("quick")
 
 
 def choose_device(device: str) -> str:

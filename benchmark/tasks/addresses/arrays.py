@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...contract.files import tell
 from ...contract.task import Domain, Task
+from ..images.parquet_sets import image_kind
 from ..readers.array_cache import cached
 from ..readers.npz import read_npz
 from ..refusals import IMAGES, too_few, too_wide
@@ -39,7 +40,7 @@ def arrays_at(address: str) -> Task:
         source,
         found,
         domain,
-        "image",
+        image_kind(domain),
         {**IMAGES, **too_wide(domain.dim), **too_few(rows, domain.dim)},
         f"An image of shape {'x'.join(map(str, domain.shape))}",
         "Distances are between raw pixels.",

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from dgmbench.benchmark.contract.model import Budget
-from dgmbench.benchmark.run import tuning
 from dgmbench.benchmark.run.job import Job
-from dgmbench.benchmark.run.tuning import Trial
+from dgmbench.benchmark.run.tuning import halving as search
+from dgmbench.benchmark.run.tuning import trial as trials
+from dgmbench.benchmark.run.tuning import tune as tuning
+from dgmbench.benchmark.run.tuning.trial import Trial
 from dgmbench.benchmark.suites import SUITES
 from dgmbench.benchmark.suites.suite import ModelSpec, Recipe
 from dgmbench.benchmark.tasks import Outline, load_task, outline_of
@@ -17,23 +19,23 @@ SPACE = {"a": (1, 2, 3), "b": ("x", "y")}
 
 
 def test_draws_are_the_defaults_and_distinct_points_of_the_space():
-    found = tuning.draws(SPACE, 5, seed=0)
+    found = search.draws(SPACE, 5, seed=0)
     assert found[0] == {}
     assert len(found) == 5
     assert len({repr(d) for d in found}) == 5
     assert all(d["a"] in SPACE["a"] and d["b"] in SPACE["b"] for d in found[1:])
-    assert found == tuning.draws(SPACE, 5, seed=0)
+    assert found == search.draws(SPACE, 5, seed=0)
 
 
 def test_a_small_space_is_drawn_once():
-    assert len(tuning.draws(SPACE, 16, seed=0)) == 1 + 6
+    assert len(search.draws(SPACE, 16, seed=0)) == 1 + 6
 
 
 def test_no_draw_repeats_the_defaults():
-    found = tuning.draws(SPACE, 16, 0, {"a": 2, "b": "y", "c": 1})
+    found = search.draws(SPACE, 16, 0, {"a": 2, "b": "y", "c": 1})
     assert {"a": 2, "b": "y"} not in found
     assert len(found) == 1 + 5
-    assert len(tuning.draws(SPACE, 16, 0, {"a": 9, "b": "y"})) == 1 + 6
+    assert len(search.draws(SPACE, 16, 0, {"a": 9, "b": "y"})) == 1 + 6
 
 
 def test_every_space_names_arguments_of_its_model():
@@ -53,7 +55,7 @@ def test_a_trial_does_not_touch_test():
     task = replace(load_task("ring-8"), test=None, holdout=None, draw=None, log_density=None)
     outline = Outline.of(task)
     spec = ModelSpec.of("gmm", SUITES["quick"].models["gmm"])
-    result = tuning.run_trial(trial(spec, outline, steps=20, batch_size=64))
+    result = trials.run_trial(trial(spec, outline, steps=20, batch_size=64))
     assert result.reason == ""
     assert result.value < 0.05
     assert 0 < result.nll < 1  # the entropy is 0.31
@@ -61,13 +63,13 @@ def test_a_trial_does_not_touch_test():
 
 def test_a_trial_sees_val_in_the_place_of_test():
     task = load_task("ring-8")
-    seen = tuning.on_val(task)
+    seen = trials.on_val(task)
     assert seen.test is task.val and seen.holdout is None
 
 
 def test_a_bad_draw_is_kept_with_its_reason():
     spec = ModelSpec("nsf", ModelSpec.of("nsf", SUITES["quick"].models["nsf"]).target, {"bins": 0})
-    result = tuning.run_trial(trial(spec, steps=2, batch_size=64))
+    result = trials.run_trial(trial(spec, steps=2, batch_size=64))
     assert result.value is None
     assert result.reason
     assert result.told()["arguments"] == {"bins": 0, "batch_size": 64}
@@ -83,8 +85,8 @@ def judged(value, stderr=0.0, nll=None, name="a"):
 def test_trials_that_cannot_be_told_apart_are_ordered_by_likelihood():
     best, close, far = judged(1.0, 0.1, 5.0), judged(1.2, 0.1, 4.0), judged(2.0, 0.1, 0.0)
     failed = judged(None)
-    assert tuning.ranked([far, failed, best, close]) == [close, best, far, failed]
-    assert tuning.ranked([failed]) == [failed]
+    assert search.ranked([far, failed, best, close]) == [close, best, far, failed]
+    assert search.ranked([failed]) == [failed]
 
 
 def test_ranks_are_summed_over_tasks():
@@ -93,7 +95,7 @@ def test_ranks_are_summed_over_tasks():
     others = load_task("grid-25")
     for row in rows[3:]:
         row.job = replace(row.job, outline=Outline.of(others))
-    found = tuning.survivors(rows, 2)
+    found = search.survivors(rows, 2)
     assert [draw["name"] for draw in found] == ["b", "a"]
 
 
@@ -109,7 +111,7 @@ def test_halving_costs_three_whole_runs():
 
     suite = replace(SUITES["quick"], spaces={"made": {"lr": tuple(range(1, 9))}})
     spec = ModelSpec.of("made", suite.models["made"])
-    rows = tuning.halving(suite, spec, [outline_of("ring-8")], 8, "cpu", run)
+    rows = search.halving(suite, spec, [outline_of("ring-8")], 8, "cpu", run)
     assert [len(work) for work in made] == [8, 3, 1]
     assert sum(row.share for row in rows) == pytest.approx(3.0)
     assert rows[-1].job.model.arguments == {"lr": min(r.value for r in rows)}
@@ -120,18 +122,18 @@ def test_steps_follow_from_the_compute_class():
     suite = replace(SUITES["quick"], core_minutes=0.05)
     spec = ModelSpec.of("made", suite.models["made"])
     job = replace(trial(spec, steps=1, batch_size=64).job, suite=suite)
-    steps = tuning.whole_run(job, load_task("ring-8"))
+    steps = trials.whole_run(job, load_task("ring-8"))
     assert 50 < steps < 20_000
-    assert tuning.two_digits(123_456) == 120_000
-    assert tuning.two_digits(7) == 7
+    assert trials.two_digits(123_456) == 120_000
+    assert trials.two_digits(7) == 7
 
 
 def test_convergence_is_read_off_the_validation_loss():
     falls = [(i, "val", 1.0 / (1 + i)) for i in range(20)]
     stands = [(i, "val", 1.0 if i < 5 else 0.1) for i in range(20)]
-    assert tuning.converged(stands) is True
-    assert tuning.converged([(i, "val", 20.0 - i) for i in range(20)]) is False
-    assert tuning.converged(falls[:5]) is None
+    assert trials.converged(stands) is True
+    assert trials.converged([(i, "val", 20.0 - i) for i in range(20)]) is False
+    assert trials.converged(falls[:5]) is None
 
 
 def test_a_model_without_a_recipe_gets_the_median():
@@ -173,3 +175,31 @@ def test_a_tune_that_was_cut_goes_on(tmp_path, monkeypatch):
     tuning.tune("quick", trials=4, models=["made"], tasks=["ring-8"], again=True)
     tuning.tune("quick", trials=5, models=["nsf"], tasks=["ring-8"])
     assert ran == ["made", "nsf", "made", "nsf"]
+
+
+def test_steps_only_keeps_the_arguments_and_takes_those_of_standard(tmp_path, monkeypatch):
+    """No trial is made; where a suite has no recipe, that of the kind in standard holds."""
+    files = {name: tmp_path / f"{name}.json" for name in ("toy2d", "standard")}
+
+    def read(name):
+        return json.loads(files[name].read_text()) if files[name].exists() else {}
+
+    def recipes_of(name):
+        found = read(name).get("recipes", {})
+        return {k: {m: Recipe(**r) for m, r in models.items()} for k, models in found.items()}
+
+    monkeypatch.setattr(tuning, "choices_path", files.get)
+    monkeypatch.setattr(tuning, "read_choices", read)
+    monkeypatch.setattr(tuning, "recipes_of", recipes_of)
+    monkeypatch.setattr(tuning, "whole_run", lambda job, task: 70)
+    theirs = {"made": {"arguments": {"lr": 0.1}, "batch_size": 32, "steps": 5}}
+    theirs["nsf"] = {"arguments": {"bins": 4}, "batch_size": 16, "steps": 5}
+    files["standard"].write_text(json.dumps({"recipes": {"plane": theirs}}))
+    own = {"nsf": {"arguments": {"bins": 6}, "batch_size": 8, "steps": 9}}
+    files["toy2d"].write_text(json.dumps({"recipes": {"plane": own}}))
+    tuning.tune("toy2d", models=["made", "nsf"], tasks=["ring-8"], steps_only=True)
+    assert read("toy2d")["recipes"]["plane"] == {
+        "made": {"arguments": {"lr": 0.1}, "batch_size": 32, "steps": 70},
+        "nsf": {"arguments": {"bins": 6}, "batch_size": 8, "steps": 70},
+    }
+    assert "trials" not in read("toy2d")

@@ -36,7 +36,8 @@ def test_nothing_is_cut_on_a_narrow_terminal(what, narrow, root):
 def test_tasks_are_grouped_by_kind(narrow, root):
     lines = narrow("tasks")
     heads = [line.split()[0] for line in lines if line.endswith("summary")]
-    assert heads == ["plane", "vector", "image", "table", "binary", "sequence", "grid"]
+    images = ["image", "colour-image", "binary-image"]
+    assert heads == ["plane", "vector", *images, "table", "binary", "sequence", "grid"]
     (mnist,) = (line for line in lines if line.startswith("mnist "))
     assert mnist.split()[:5] == ["mnist", "*", "1x28x28", "256", "50,000"]
 

@@ -24,6 +24,7 @@ FROM_ROOT = [
     "nltcs", "pumsb-star", "tinyshakespeare", "jsb-chorales", "hf:owner/name",
 ]  # fmt: skip
 KINDS = {"plane", "vector", "image", "table", "binary", "sequence", "grid"}
+KINDS |= {"binary-image", "colour-image"}
 
 
 @pytest.mark.parametrize("name", EMBEDDED)

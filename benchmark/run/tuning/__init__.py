@@ -1,0 +1,1 @@
+"""Choosing the recipes of a suite on validation data."""
