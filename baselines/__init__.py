@@ -22,7 +22,14 @@ from .controls.noise import Noise
 from .controls.oracle import Oracle
 from .diffusion.ddpm import DDPM
 from .energy.ebm import EBM
+from .flows.ffjord import FFJORD
+from .flows.glow import Glow
+from .flows.iaf import IAF
+from .flows.maf import MAF
 from .flows.nsf import NSF
+from .flows.nsf_ar import NSFAR
+from .flows.realnvp import RealNVP
+from .flows.tarflow import TarFlow
 from .gflownet.trajectory_balance import TrajectoryBalance
 from .latent.vae import VAE
 from .moment.gmmn import GMMN
@@ -31,7 +38,14 @@ from .transport.flow_matching import FlowMatching
 MODELS: dict[str, type[Any]] = {
     "vae": VAE,
     "gan": GAN,
+    "realnvp": RealNVP,
+    "glow": Glow,
+    "maf": MAF,
+    "iaf": IAF,
     "nsf": NSF,
+    "nsf-ar": NSFAR,
+    "ffjord": FFJORD,
+    "tarflow": TarFlow,
     "made": MADE,
     "transformer": Transformer,
     "ddpm": DDPM,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..nets.mlp import ResidualMLP
 from ..nets.waves import Waves, frequencies
+from .maps import Map
 from .splines import numbers, spline
 
 
@@ -53,6 +54,11 @@ class Affine(nn.Module):
         """Sets mean 0 and standard deviation 1 for rows of these moments, each `(D,)`."""
         self.shift.copy_(mean)
         self.log_scale.copy_(std.clamp_min(1e-6).log())
+
+    def fit_rows(self, rows: Tensor) -> None:
+        """Sets mean 0 and standard deviation 1 for rows `(B, D)`, or images `(B, D, H, W)`."""
+        numbers = rows.movedim(1, -1).flatten(0, -2)
+        self.fit(numbers.mean(0), numbers.std(0))
 
     def forward(self, x: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
         scale, log_det = self.log_scale.exp(), self.log_scale.sum()
@@ -133,3 +139,68 @@ class SplineCoupling(nn.Module):
         if self.net is None:
             return kept.new_zeros(len(kept), 0, numbers(self.bins))
         return self.net(kept).unflatten(1, (-1, numbers(self.bins)))
+
+
+class Flip(nn.Module):
+    """Reverses the coordinates, so that the next layer moves what this one left alone."""
+
+    def forward(self, x: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
+        return x.flip(1), x.new_zeros(len(x))
+
+
+def silence(net: nn.Sequential) -> None:
+    """Sets the last layer of a net to zeros: its layer of the flow begins as the identity.
+
+    Scales of a chain of random nets multiply to numbers that float32 does not hold.
+    """
+    nn.init.zeros_(net[-1].weight)  # type: ignore[arg-type]
+    nn.init.zeros_(net[-1].bias)  # type: ignore[arg-type]
+
+
+class Coupling(nn.Module):
+    """Leaves the first half as it is and maps the second by numbers that a net makes of the first.
+
+    Dinh et al. 2017 (arXiv:1605.08803), eq. 4 to 8. It begins as the identity. One coordinate
+    alone has a free map.
+
+    Args:
+        dim: Coordinates D.
+        width: Width of the net.
+        blocks: Residual blocks of the net.
+        mapping: The map of a coordinate.
+    """
+
+    def __init__(self, dim: int, width: int, blocks: int, mapping: Map) -> None:
+        super().__init__()
+        self.kept, self.mapping = dim // 2, mapping
+        waves = Waves(self.kept, frequencies(dim))
+        outputs = (dim - self.kept) * mapping.numbers
+        self.net: nn.Module
+        if self.kept:
+            net = ResidualMLP(waves.width, outputs, width, blocks)
+            silence(net)
+            self.net = nn.Sequential(waves, net)
+        else:
+            self.net = Free(outputs)
+
+    def forward(self, x: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
+        kept, moved = x.tensor_split([self.kept], dim=1)
+        theta = self.net(kept).unflatten(1, (-1, self.mapping.numbers))
+        moved, log_slope = self.mapping(moved, theta, inverse)
+        return torch.cat([kept, moved], 1), log_slope.sum(1)
+
+
+class Free(nn.Module):
+    """A net of nothing: trainable numbers, the same for all rows.
+
+    Args:
+        outputs: How many.
+    """
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.free = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps `(B, ...)` to `(B, outputs)`."""
+        return self.free.expand(len(x), -1)

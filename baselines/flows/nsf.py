@@ -9,28 +9,20 @@ An invertible net f from data to noise z ~ N(0, I) has the density (eq. 2)
 and is a chain of coupling layers, whose map of one coordinate is a rational-quadratic spline with
 linear tails (`flows/splines.py`), and of LU-decomposed linear layers between them (section 3.2).
 On images they are convolutions at several scales (section 5.3, `flows/images.py`).
-
-Integers are dequantised, and the bound is tightened by K draws (`dequantise`).
 """
 
 from __future__ import annotations
 
-import math
-from functools import partial
+from torch import nn
 
-from torch import Tensor, nn
-
-from ...benchmark.contract.model import Likelihood
-from ...benchmark.contract.task import Domain, TrainingTask
-from ..chunks import in_chunks
-from ..dequantise import bound, said
-from ..nets.roles import has_images
-from ..training import NeuralModel
-from .coupling import Affine, Chain, LULinear, SplineCoupling
-from .images import MultiScale
+from ...benchmark.contract.task import Domain
+from .base import Flow
+from .coupling import LULinear, SplineCoupling
+from .images import MultiScale, PixelCoupling, PixelLinear, halves
+from .maps import Spline
 
 
-class NSF(NeuralModel):
+class NSF(Flow):
     """Coupling flow with rational-quadratic splines.
 
     Args:
@@ -44,11 +36,7 @@ class NSF(NeuralModel):
         lr: Learning rate.
     """
 
-    family = "flow"
     paper = "arXiv:1906.04032"
-    network = "flow"
-    selects_on_val = True
-    probe_arguments = frozenset({"particles"})
 
     def __init__(
         self,
@@ -61,49 +49,16 @@ class NSF(NeuralModel):
         particles: int = 16,
         lr: float = 2e-3,
     ) -> None:
-        super().__init__(domain, lr)
-        self.likelihood = Likelihood.EXACT if domain.levels is None else Likelihood.LOWER_BOUND
-        self.particles = particles
-        D = domain.dim
-        self.entry = Affine(D)
-        layers: list[nn.Module] = [self.entry]
-        if has_images(domain) and all(side % 2 == 0 for side in domain.shape[1:]):
-            layers.append(MultiScale(domain.shape, transforms, width, blocks, bins, bound))
+        super().__init__(domain, particles, lr)
+        D, layers = domain.dim, list[nn.Module]()
+        if halves(domain):
+
+            def step(channels: int) -> list[nn.Module]:
+                splines = Spline(bins, bound)
+                return [PixelLinear(channels), PixelCoupling(channels, width, blocks, splines)]
+
+            layers.append(MultiScale(domain.shape, transforms, step))
         else:
             for _ in range(transforms):
                 layers += [LULinear(D), SplineCoupling(D, width, blocks, bins, bound)]
-        self.flow = Chain(layers)
-
-    @classmethod
-    def supports(cls, domain: Domain) -> str | None:
-        return "a density needs numbers, and names are none" if domain.is_nominal else None
-
-    def prepare(self, task: TrainingTask) -> None:
-        super().prepare(task)
-        if task.train is not None:
-            self.entry.fit(*self.scaling.moments(task.train))
-
-    def log_density(self, y: Tensor) -> Tensor:
-        """Returns log p(y) in nats, shape `(B,)`, for scaled coordinates `(B, *shape)`."""
-        z, log_det = self.flow(y.flatten(1))
-        log_base = -0.5 * (z.square().sum(1) + self.domain.dim * math.log(2 * math.pi))
-        return log_base + log_det
-
-    def loss(self, batch: Tensor) -> Tensor:
-        """Returns the negative log-likelihood, or its bound, in nats a row of `(B, *shape)`."""
-        return -(self.log_density(self.scaling.encode(batch)).mean() + self.scaling.log_abs_det)
-
-    def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
-        """Returns log p(x), on integers a bound from K draws of u, in nats, shape `(B,)`."""
-        K = self._draws(draws)
-        f = partial(bound, self.log_density, self.scaling.encode, K=K)
-        return in_chunks(f, x, K * self.domain.dim, numbers=2**19) + self.scaling.log_abs_det
-
-    def estimator(self, draws: int | None = None) -> str:
-        return "exact" if self.domain.levels is None else said(self._draws(draws))
-
-    def _draws(self, draws: int | None) -> int:
-        return 1 if self.domain.levels is None else draws or self.particles
-
-    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
-        return self.points(self.flow(self.noise(n), inverse=True)[0])
+        self.flow = self.chain(layers)

@@ -71,7 +71,7 @@ STEPS = tuple(
 )
 
 # Widths of hidden layers.
-NARROW, WIDE, WIDER, ONE = (128, 128), (256, 256), (512, 512), (1024,)
+SMALL, NARROW, WIDE, WIDER, ONE = (64, 64), (128, 128), (256, 256), (512, 512), (1024,)
 DEEP, BROAD = (128, 128, 128), (256, 256, 256)
 
 # The search spaces of the models whose arguments are chosen on validation data. What has no effect
@@ -98,6 +98,50 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "width": (32, 64, 128),
         "bins": (8, 12),
         "lr": (1e-3, 2e-3, 5e-3),
+    },
+    "realnvp": {
+        "batch_size": (256, 512),
+        "width": (32, 64, 128),
+        "blocks": (1, 2),
+        "lr": (1e-3, 2e-3, 5e-3),
+    },
+    "glow": {
+        "batch_size": (256, 512),
+        "transforms": (4, 8, 12),
+        "width": (32, 64, 128),
+        "lr": (1e-3, 2e-3, 5e-3),
+    },
+    "maf": {
+        "batch_size": (256, 512),
+        "transforms": (3, 5, 8),
+        "hidden": (NARROW, WIDE, SMALL),
+        "lr": (1e-3, 2e-3, 5e-3),
+    },
+    "iaf": {
+        "batch_size": (256, 512),
+        "transforms": (2, 4, 6),
+        "hidden": (NARROW, WIDE, SMALL),
+        "lr": (1e-3, 2e-3, 5e-3),
+    },
+    "nsf-ar": {
+        "batch_size": (256, 512),
+        "transforms": (2, 3, 5),
+        "hidden": (NARROW, WIDE, SMALL),
+        "bins": (8, 12),
+        "lr": (1e-3, 2e-3, 5e-3),
+    },
+    "ffjord": {
+        "batch_size": (256, 512),
+        "hidden": (SMALL, NARROW, DEEP),
+        "training_steps": (3, 4, 6),
+        "lr": (2e-3, 5e-3, 1e-2),
+    },
+    "tarflow": {
+        "batch_size": (64, 128, 256),
+        "transforms": (2, 4, 6),
+        "width": (32, 64),
+        "layers": (1, 2),
+        "lr": (1e-3, 2e-3, 4e-3),
     },
     "made": {
         "batch_size": (128, 256, 512),

@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 from dgmbench.baselines.flows.coupling import LULinear, SplineCoupling
-from dgmbench.baselines.flows.images import MultiScale
+from dgmbench.baselines.flows.images import MultiScale, PixelCoupling, PixelLinear
+from dgmbench.baselines.flows.maps import Spline
 from dgmbench.baselines.flows.nsf import NSF
 from dgmbench.baselines.flows.splines import numbers, spline
 from dgmbench.benchmark.contract.model import Likelihood
@@ -45,7 +46,10 @@ def test_spline_is_increasing_and_meets_its_tails():
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 4), (2, 8, 12), (1, 28, 20)])
 def test_scales_invert_and_log_det_is_slogdet(shape):
-    layer = scrambled(MultiScale(shape, 2, 8, 1, 4, 3.0), 0.05).double()
+    def step(channels):
+        return [PixelLinear(channels), PixelCoupling(channels, 8, 1, Spline(4, 3.0))]
+
+    layer = scrambled(MultiScale(shape, 2, step), 0.05).double()
     x = torch.randn(6, shape[0] * shape[1] * shape[2], dtype=torch.float64)
     y, log_det = layer(x)
     back, log_back = layer(y, inverse=True)
