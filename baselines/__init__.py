@@ -31,12 +31,22 @@ from .flows.nsf_ar import NSFAR
 from .flows.realnvp import RealNVP
 from .flows.tarflow import TarFlow
 from .gflownet.trajectory_balance import TrajectoryBalance
+from .latent.iaf_vae import IAFVAE
+from .latent.iwae import IWAE
+from .latent.ladder import LadderVAE
 from .latent.vae import VAE
+from .latent.vampprior import VampPriorVAE
+from .latent.vq_vae import VQVAE
 from .moment.gmmn import GMMN
 from .transport.flow_matching import FlowMatching
 
 MODELS: dict[str, type[Any]] = {
     "vae": VAE,
+    "iwae": IWAE,
+    "ladder-vae": LadderVAE,
+    "iaf-vae": IAFVAE,
+    "vampprior-vae": VampPriorVAE,
+    "vq-vae": VQVAE,
     "gan": GAN,
     "realnvp": RealNVP,
     "glow": Glow,
