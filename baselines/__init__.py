@@ -9,13 +9,17 @@ from typing import Any
 
 from .adversarial.gan import GAN
 from .autoregressive.made import MADE
+from .autoregressive.nade import NADE
+from .autoregressive.pixelcnn import PixelCNN
 from .autoregressive.transformer import Transformer
 from .classical.chow_liu import ChowLiu
 from .classical.gaussian import Gaussian
 from .classical.gmm import GMM
 from .classical.histogram import Histogram
+from .classical.hmm import HMM
 from .classical.kde import KDE
 from .classical.ngram import NGram
+from .classical.ppca import PPCA
 from .controls.memoriser import Memoriser
 from .controls.mode_dropper import ModeDropper
 from .controls.noise import Noise
@@ -57,6 +61,8 @@ MODELS: dict[str, type[Any]] = {
     "ffjord": FFJORD,
     "tarflow": TarFlow,
     "made": MADE,
+    "nade": NADE,
+    "pixelcnn": PixelCNN,
     "transformer": Transformer,
     "ddpm": DDPM,
     "flow-matching": FlowMatching,
@@ -65,6 +71,8 @@ MODELS: dict[str, type[Any]] = {
     "gfn-tb": TrajectoryBalance,
     "gmm": GMM,
     "kde": KDE,
+    "ppca": PPCA,
+    "hmm": HMM,
     "gaussian": Gaussian,
     "histogram": Histogram,
     "ngram": NGram,
