@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
 from ..chunks import in_chunks
-from ..dequantise import bound, said
+from ..dequantise import said
+from ..dequantisers import dequantiser
 from ..training import NeuralModel
 from .coupling import Affine, Chain
 
@@ -34,6 +35,7 @@ class Flow(NeuralModel):
         domain: What one point is.
         particles: Draws K of u in `log_prob` on integer domains.
         lr: Learning rate.
+        dequantisation: How integers become real: "uniform", "logit" or "variational".
     """
 
     family = "flow"
@@ -42,8 +44,11 @@ class Flow(NeuralModel):
     probe_arguments = frozenset({"particles"})
     flow: Chain
 
-    def __init__(self, domain: Domain, particles: int, lr: float) -> None:
+    def __init__(
+        self, domain: Domain, particles: int, lr: float, dequantisation: str = "uniform"
+    ) -> None:
         super().__init__(domain, lr)
+        self.dequantiser = dequantiser(self.scaling, dequantisation)
         self.likelihood = Likelihood.EXACT if domain.levels is None else Likelihood.LOWER_BOUND
         self.particles = particles
         self.entry = Affine(domain.dim)
@@ -59,7 +64,7 @@ class Flow(NeuralModel):
     def prepare(self, task: TrainingTask) -> None:
         super().prepare(task)
         if task.train is not None:
-            self.entry.fit(*self.scaling.moments(task.train))
+            self.entry.fit(*self.dequantiser.moments(task.train))
             self._normalise(task.train)
 
     @torch.no_grad()
@@ -73,7 +78,7 @@ class Flow(NeuralModel):
             layer.register_forward_pre_hook(lambda layer, given: layer.fit_rows(given[0]))
             for layer in inner
         ]
-        self.flow(self.scaling.encode(rows).flatten(1))
+        self.flow(self.dequantiser(rows)[0].flatten(1))
         for hook in hooks:
             hook.remove()
 
@@ -85,13 +90,14 @@ class Flow(NeuralModel):
 
     def loss(self, batch: Tensor) -> Tensor:
         """Returns the negative log-likelihood, or its bound, in nats a row of `(B, *shape)`."""
-        return -(self.log_density(self.scaling.encode(batch)).mean() + self.scaling.log_abs_det)
+        y, w = self.dequantiser(batch)
+        return -(self.log_density(y).mean() + w.mean())
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x), on integers a bound from K draws of u, in nats, shape `(B,)`."""
         K = self._draws(draws)
-        f = partial(bound, self.log_density, self.scaling.encode, K=K)
-        return in_chunks(f, x, K * self.domain.dim, numbers=2**19) + self.scaling.log_abs_det
+        f = partial(self.dequantiser.bound, self.log_density, K=K)
+        return in_chunks(f, x, K * self.domain.dim, numbers=2**19)
 
     def estimator(self, draws: int | None = None) -> str:
         return "exact" if self.domain.levels is None else said(self._draws(draws))
@@ -101,3 +107,6 @@ class Flow(NeuralModel):
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         return self.points(self.flow(self.noise(n), inverse=True)[0])
+
+    def points(self, y: Tensor) -> Tensor:
+        return self.dequantiser.back(y.unflatten(1, self.domain.shape))

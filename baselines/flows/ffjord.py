@@ -21,7 +21,8 @@ from torch import Tensor
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
-from ..dequantise import bound, said
+from ..dequantise import said
+from ..dequantisers import dequantiser
 from ..nets.time import TimeMLP
 from ..paths.ode import integrate, push
 from ..training import NeuralModel
@@ -44,6 +45,7 @@ class FFJORD(NeuralModel):
         steps: Default number of its steps in a draw.
         particles: Draws K of u in `log_prob` on integer domains with an exact divergence.
         lr: Learning rate.
+        dequantisation: See `Flow`.
     """
 
     family = "flow"
@@ -61,8 +63,10 @@ class FFJORD(NeuralModel):
         steps: int = 16,
         particles: int = 8,
         lr: float = 5e-3,
+        dequantisation: str = "uniform",
     ) -> None:
         super().__init__(domain, lr)
+        self.dequantiser = dequantiser(self.scaling, dequantisation)
         self.training_steps, self.likelihood_steps = training_steps, likelihood_steps
         self.steps, self.particles = steps, particles
         self.exact = domain.dim <= EXACT_DIM
@@ -102,17 +106,18 @@ class FFJORD(NeuralModel):
 
     def loss(self, batch: Tensor) -> Tensor:
         """Returns the negative log-likelihood in nats, a mean over rows `(B, *shape)`."""
-        log_p = self.log_density(self.scaling.encode(batch), self.training_steps)
-        return -(log_p.mean() + self.scaling.log_abs_det)
+        y, w = self.dequantiser(batch)
+        return -(self.log_density(y, self.training_steps).mean() + w.mean())
+
+    def points(self, y: Tensor) -> Tensor:
+        return self.dequantiser.back(y.unflatten(1, self.domain.shape))
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         return self.points(push(self.net, self.noise(n), "rk4", steps or self.steps))
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Estimates log p(x) in nats, shape `(B,)`; averages over K draws of u where exact."""
-        K = self._draws(draws)
-        log_p = bound(self._fine, self.scaling.encode, x, K)
-        return log_p + self.scaling.log_abs_det
+        return self.dequantiser.bound(self._fine, x, self._draws(draws))
 
     def estimator(self, draws: int | None = None) -> str:
         trace = "exact" if self.exact else "Hutchinson's"

@@ -30,6 +30,7 @@ class Glow(Flow):
         blocks: Blocks of those nets.
         particles: Draws K of u in `log_prob` on integer domains.
         lr: Learning rate.
+        dequantisation: See `Flow`.
     """
 
     paper = "arXiv:1807.03039"
@@ -42,8 +43,9 @@ class Glow(Flow):
         blocks: int = 2,
         particles: int = 16,
         lr: float = 1e-3,
+        dequantisation: str = "uniform",
     ) -> None:
-        super().__init__(domain, particles, lr)
+        super().__init__(domain, particles, lr, dequantisation)
         D, layers = domain.dim, list[nn.Module]()
         if halves(domain):
 

@@ -35,6 +35,7 @@ class IAF(Flow):
         hidden: Widths of the hidden layers of each layer's net.
         particles: Draws K of u in `log_prob` on integer domains.
         lr: Learning rate.
+        dequantisation: See `Flow`.
     """
 
     paper = "arXiv:1606.04934"
@@ -46,8 +47,9 @@ class IAF(Flow):
         hidden: Sequence[int] = (128, 128),
         particles: int = 16,
         lr: float = 1e-3,
+        dequantisation: str = "uniform",
     ) -> None:
-        super().__init__(domain, particles, lr)
+        super().__init__(domain, particles, lr, dequantisation)
         layers: list[nn.Module] = []
         for _ in range(transforms):
             masked = Masked(domain.dim, hidden, Shifted(), turned=True)

@@ -33,6 +33,7 @@ class MAF(Flow):
         hidden: Widths of the hidden layers of each layer's net.
         particles: Draws K of u in `log_prob` on integer domains.
         lr: Learning rate.
+        dequantisation: See `Flow`.
     """
 
     paper = "arXiv:1705.07057"
@@ -44,8 +45,9 @@ class MAF(Flow):
         hidden: Sequence[int] = (128, 128),
         particles: int = 16,
         lr: float = 1e-3,
+        dequantisation: str = "uniform",
     ) -> None:
-        super().__init__(domain, particles, lr)
+        super().__init__(domain, particles, lr, dequantisation)
         layers: list[nn.Module] = []
         for _ in range(transforms):
             layers += [Masked(domain.dim, hidden, Shifted()), Affine(domain.dim), Flip()]

@@ -34,6 +34,7 @@ class NSF(Flow):
         bound: The splines live on [-bound, bound] of standardised coordinates.
         particles: Draws K of u in `log_prob` on integer domains.
         lr: Learning rate.
+        dequantisation: See `Flow`.
     """
 
     paper = "arXiv:1906.04032"
@@ -48,8 +49,9 @@ class NSF(Flow):
         bound: float = 4.0,
         particles: int = 16,
         lr: float = 2e-3,
+        dequantisation: str = "uniform",
     ) -> None:
-        super().__init__(domain, particles, lr)
+        super().__init__(domain, particles, lr, dequantisation)
         D, layers = domain.dim, list[nn.Module]()
         if halves(domain):
 

@@ -33,6 +33,7 @@ class NSFAR(Flow):
         bound: The splines live on [-bound, bound] of standardised coordinates.
         particles: Draws K of u in `log_prob` on integer domains.
         lr: Learning rate.
+        dequantisation: See `Flow`.
     """
 
     paper = "arXiv:1906.04032"
@@ -46,8 +47,9 @@ class NSFAR(Flow):
         bound: float = 4.0,
         particles: int = 16,
         lr: float = 2e-3,
+        dequantisation: str = "uniform",
     ) -> None:
-        super().__init__(domain, particles, lr)
+        super().__init__(domain, particles, lr, dequantisation)
         layers: list[nn.Module] = []
         for _ in range(transforms):
             layers += [LULinear(domain.dim), Masked(domain.dim, hidden, Spline(bins, bound))]

@@ -36,6 +36,7 @@ class RealNVP(Flow):
         blocks: Blocks of those nets.
         particles: Draws K of u in `log_prob` on integer domains.
         lr: Learning rate.
+        dequantisation: See `Flow`.
     """
 
     paper = "arXiv:1605.08803"
@@ -48,8 +49,9 @@ class RealNVP(Flow):
         blocks: int = 2,
         particles: int = 16,
         lr: float = 2e-3,
+        dequantisation: str = "uniform",
     ) -> None:
-        super().__init__(domain, particles, lr)
+        super().__init__(domain, particles, lr, dequantisation)
         layers: list[nn.Module] = []
         if halves(domain):
 

@@ -47,6 +47,7 @@ class TarFlow(Flow):
         noise: Standard deviation s of the noise on standardised points in training.
         particles: Draws K of u in `log_prob` on integer domains.
         lr: Learning rate; it rises over the first twentieth of the steps.
+        dequantisation: See `Flow`.
     """
 
     paper = "arXiv:2412.06329"
@@ -62,8 +63,9 @@ class TarFlow(Flow):
         noise: float = 0.0,
         particles: int = 16,
         lr: float = 1e-3,
+        dequantisation: str = "uniform",
     ) -> None:
-        super().__init__(domain, particles, lr)
+        super().__init__(domain, particles, lr, dequantisation)
         self.level = noise
         T, size = patches(domain)
         blocks: list[nn.Module] = [Patches(domain)]
@@ -79,10 +81,10 @@ class TarFlow(Flow):
 
     def loss(self, batch: Tensor) -> Tensor:
         """Returns the negative log-likelihood of noisy rows `(B, *shape)`, in nats, their mean."""
-        y = self.scaling.encode(batch)
+        y, w = self.dequantiser(batch)
         if self.level and self.training:
             y = y + self.level * torch.randn_like(y)
-        return -(self.log_density(y).mean() + self.scaling.log_abs_det)
+        return -(self.log_density(y).mean() + w.mean())
 
     def players(self) -> list[Player]:
         (player,) = super().players()

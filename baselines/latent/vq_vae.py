@@ -35,7 +35,7 @@ class VQVAE(LatentModel):
     Args:
         domain: What one point is.
         positions: Codes M of a point.
-        codes: Vectors C of the codebook.
+        codewords: Vectors C of the codebook.
         size: Dimension of a vector.
         commitment: Weight b of the encoder's distance to its codes.
         coding: Share of the steps of the first phase.
@@ -54,7 +54,7 @@ class VQVAE(LatentModel):
         self,
         domain: Domain,
         positions: int = 16,
-        codes: int = 64,
+        codewords: int = 64,
         size: int = 8,
         commitment: float = 0.25,
         coding: float = 0.6,
@@ -69,8 +69,8 @@ class VQVAE(LatentModel):
         super().__init__(domain, flat, flat, hidden, channels, components, 1, 0.0, lr)
         self.positions, self.size = positions, size
         self.commitment, self.coding = commitment, coding
-        self.codebook = nn.Parameter(torch.randn(codes, size))
-        self.law = CausalTransformer(positions, size, codes, width, layers, heads=4)
+        self.codebook = nn.Parameter(torch.randn(codewords, size))
+        self.law = CausalTransformer(positions, size, codewords, width, layers, heads=4)
 
     def prepare(self, task: TrainingTask) -> None:
         """Starts the codebook at what the encoder gives for training rows."""

@@ -7,7 +7,8 @@ from functools import partial
 from ... import metrics
 from ...baselines.classical.gmm import GMM
 from ..contract.model import Budget
-from .panels import COPIES, DISTANCE, LIKELIHOOD, SAMPLE_MODELS, SPREAD, TRUTH, spaces_of
+from .panels import COPIES, DISTANCE, LIKELIHOOD, SAMPLE_MODELS, SPREAD, TRUTH
+from .spaces import spaces_of
 from .suite import Suite
 
 HIGHDIM = Suite(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ... import metrics
 from ..contract.model import Budget
 from ..contract.probe import Probe
-from .panels import COPIES, DISTANCE, LIKELIHOOD, PIXEL_MODELS, SPREAD, spaces_of
+from .panels import COPIES, DISTANCE, LIKELIHOOD, PIXEL_MODELS, SPREAD
+from .spaces import spaces_of
 from .suite import Suite
 
 MNIST = Suite(

@@ -18,8 +18,8 @@ from .panels import (
     STEPS,
     TRUTH,
     named,
-    spaces_of,
 )
+from .spaces import spaces_of
 from .suite import Suite
 
 QUICK = Suite(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ... import metrics
 from ..contract.model import Budget
-from .panels import COPIES, DISTANCE, EXEMPLARS, SAMPLE_MODELS, STATES, TRUTH, named, spaces_of
+from .panels import COPIES, DISTANCE, EXEMPLARS, SAMPLE_MODELS, STATES, TRUTH, named
+from .spaces import spaces_of
 from .suite import Suite
 
 SEQUENCES = Suite(

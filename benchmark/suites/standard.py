@@ -6,7 +6,8 @@ from ... import metrics
 from ...baselines import MODELS
 from ..contract.model import Budget
 from ..contract.probe import DEFAULT_PROBES
-from .panels import COPIES, DISTANCE, LIKELIHOOD, SPREAD, STATES, STEPS, TRUTH, spaces_of
+from .panels import COPIES, DISTANCE, LIKELIHOOD, SPREAD, STATES, STEPS, TRUTH
+from .spaces import spaces_of
 from .suite import Suite
 
 STANDARD = Suite(

@@ -6,7 +6,8 @@ from functools import partial
 
 from ... import metrics
 from ..contract.model import Budget
-from .panels import COPIES, DISTANCE, SAMPLE_MODELS, spaces_of
+from .panels import COPIES, DISTANCE, SAMPLE_MODELS
+from .spaces import spaces_of
 from .suite import Suite
 
 TABULAR = Suite(

@@ -13,8 +13,8 @@ from .panels import (
     SPREAD,
     STEPS,
     TRUTH,
-    spaces_of,
 )
+from .spaces import spaces_of
 from .suite import Suite
 
 TOY2D = Suite(

@@ -16,7 +16,7 @@ from itertools import islice, product
 from typing import Any
 
 from ...suites import recipes_of
-from ...suites.panels import effective
+from ...suites.spaces import effective
 from ...suites.suite import ModelSpec, Suite
 from ...tasks import Outline
 from .trial import Trial, trial_of

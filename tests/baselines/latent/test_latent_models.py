@@ -180,7 +180,7 @@ def test_the_weights_of_a_ladder_average_to_the_likelihood():
 
 
 def test_quantised_codes_are_the_nearest_and_gradients_pass_straight_through():
-    model = VQVAE(THREE, positions=2, codes=5, size=3, width=8, layers=1, hidden=(16,))
+    model = VQVAE(THREE, positions=2, codewords=5, size=3, width=8, layers=1, hidden=(16,))
     x = torch.randn(6, 3)
     given = model.encode(x)
     codes = model.nearest(given)
@@ -196,7 +196,7 @@ def test_quantised_codes_are_the_nearest_and_gradients_pass_straight_through():
 def test_the_bound_of_codes_counts_their_length():
     """Summed over the whole domain of three bits it stays below one, and the codes' law at one."""
     domain = Domain((3,), 2)
-    model = VQVAE(domain, positions=2, codes=3, size=2, width=8, layers=1, hidden=(16,)).eval()
+    model = VQVAE(domain, positions=2, codewords=3, size=2, width=8, layers=1, hidden=(16,)).eval()
     every = torch.cartesian_prod(torch.arange(3), torch.arange(3))
     assert model.log_code(every).exp().sum().item() == pytest.approx(1, abs=1e-5)
     assert model.log_prob(domain.states()).exp().sum().item() < 1
@@ -204,7 +204,7 @@ def test_the_bound_of_codes_counts_their_length():
 
 def test_phases_of_a_vq_vae_train_what_they_name():
     rows = torch.randn(300, 3)
-    model = VQVAE(THREE, positions=2, codes=8, size=2, width=8, layers=1, hidden=(16,))
+    model = VQVAE(THREE, positions=2, codewords=8, size=2, width=8, layers=1, hidden=(16,))
     before = {k: p.detach().clone() for k, p in model.named_parameters()}
     model.coding_loss(rows[:8])
     names = {

@@ -141,3 +141,13 @@ def test_refusals():
         FlowMatching(Domain((2,)), solver="heun3")
     with pytest.raises(ValueError, match="at least one step"):
         integrate(lambda t, s: s, state, 0.0, 1.0, steps=0)
+
+
+def test_ways_of_dequantisation():
+    domain = Domain((2,), 8)
+    model = FlowMatching(domain, dequantisation="logit")
+    x = model.sample(32)
+    domain.check("samples", x)
+    assert model.log_prob(x).isfinite().all()
+    with pytest.raises(ValueError, match="uniform or logit"):
+        FlowMatching(domain, dequantisation="variational")
