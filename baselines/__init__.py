@@ -8,6 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from .adversarial.gan import GAN
+from .adversarial.lsgan import LSGAN
+from .adversarial.pacgan import PacGAN
+from .adversarial.r3gan import R3GAN
+from .adversarial.sn_gan import SNGAN
+from .adversarial.wgan_gp import WGANGP
 from .autoregressive.made import MADE
 from .autoregressive.nade import NADE
 from .autoregressive.pixelcnn import PixelCNN
@@ -25,6 +30,9 @@ from .controls.mode_dropper import ModeDropper
 from .controls.noise import Noise
 from .controls.oracle import Oracle
 from .diffusion.ddpm import DDPM
+from .diffusion.edm import EDM
+from .diffusion.masked import MaskedDiffusion
+from .diffusion.score_sde import ScoreSDEVE, ScoreSDEVP
 from .energy.ebm import EBM
 from .flows.ffjord import FFJORD
 from .flows.glow import Glow
@@ -42,7 +50,12 @@ from .latent.vae import VAE
 from .latent.vampprior import VampPriorVAE
 from .latent.vq_vae import VQVAE
 from .moment.gmmn import GMMN
+from .transport.consistency import Consistency
 from .transport.flow_matching import FlowMatching
+from .transport.interpolant import Interpolant
+from .transport.meanflow import MeanFlow
+from .transport.ot_cfm import OTCFM
+from .transport.rectified_flow import RectifiedFlow
 
 MODELS: dict[str, type[Any]] = {
     "vae": VAE,
@@ -52,6 +65,11 @@ MODELS: dict[str, type[Any]] = {
     "vampprior-vae": VampPriorVAE,
     "vq-vae": VQVAE,
     "gan": GAN,
+    "lsgan": LSGAN,
+    "wgan-gp": WGANGP,
+    "sn-gan": SNGAN,
+    "pacgan": PacGAN,
+    "r3gan": R3GAN,
     "realnvp": RealNVP,
     "glow": Glow,
     "maf": MAF,
@@ -65,7 +83,16 @@ MODELS: dict[str, type[Any]] = {
     "pixelcnn": PixelCNN,
     "transformer": Transformer,
     "ddpm": DDPM,
+    "score-sde-ve": ScoreSDEVE,
+    "score-sde-vp": ScoreSDEVP,
+    "edm": EDM,
+    "masked-diffusion": MaskedDiffusion,
     "flow-matching": FlowMatching,
+    "ot-cfm": OTCFM,
+    "rectified-flow": RectifiedFlow,
+    "interpolant": Interpolant,
+    "consistency": Consistency,
+    "meanflow": MeanFlow,
     "ebm": EBM,
     "gmmn": GMMN,
     "gfn-tb": TrajectoryBalance,

@@ -63,7 +63,7 @@ class Preconditioning(NamedTuple):
     noise: Tensor
 
 
-def preconditioning(sigma: Tensor, sigma_data: float = 0.5) -> Preconditioning:
+def preconditioning(sigma: Tensor, sigma_data: float | Tensor = 0.5) -> Preconditioning:
     """Returns EDM's c_skip, c_out, c_in and c_noise.
 
     Args:

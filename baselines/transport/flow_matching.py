@@ -13,6 +13,7 @@ Its minimiser carries N(0, I) to the data (blurred by s) along dx/dt = v(x, t).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -56,7 +57,7 @@ class FlowMatching(NeuralModel):
     paper = "arXiv:2210.02747"
     likelihood = Likelihood.ESTIMATE
     half_life = 0.05
-    samplers = SOLVERS
+    samplers: ClassVar[tuple[str, ...]] = SOLVERS
     probe_arguments = frozenset({"solver", "steps", "likelihood_steps", "particles"})
 
     def __init__(
@@ -92,20 +93,28 @@ class FlowMatching(NeuralModel):
     def supports(cls, domain: Domain) -> str | None:
         return "it moves numbers, and names are none" if domain.is_nominal else None
 
+    def velocity(self, x: Tensor, t: Tensor) -> Tensor:
+        """Returns v(x, t), shape `(B, D)`, at points `(B, D)` and times `(B,)`."""
+        return self.net(x, t)
+
     def loss(self, batch: Tensor) -> Tensor:
         """Returns the loss of eq. 23 of rows `(B, *shape)`, mean over D."""
         data = self.dequantiser(batch)[0].flatten(1)
-        t, noise = torch.rand(len(data), device=data.device), independent(data)
+        t, noise = torch.rand(len(data), device=data.device), self.couple(data)
         guess = self.net(self.path.point(data, noise, t), t)
         return (guess - self.path.velocity(data, noise, t)).square().mean()
 
     def points(self, y: Tensor) -> Tensor:
         return self.dequantiser.back(y.unflatten(1, self.domain.shape))
 
+    def couple(self, data: Tensor) -> Tensor:
+        """Returns the noise of each scaled point of a batch `(B, D)`: independent draws."""
+        return independent(data)
+
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Integrates the velocity from noise; `sampler` is a solver."""
         return self.points(
-            push(self.net, self.noise(n), sampler or self.solver, steps or self.steps)
+            push(self.velocity, self.noise(n), sampler or self.solver, steps or self.steps)
         )
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
@@ -118,7 +127,7 @@ class FlowMatching(NeuralModel):
         return f"RK4 in {self.likelihood_steps} steps, {trace} trace{noise}"
 
     def _log_density(self, y: Tensor) -> Tensor:
-        return log_density(self.net, y.flatten(1), "rk4", self.likelihood_steps, self.exact)
+        return log_density(self.velocity, y.flatten(1), "rk4", self.likelihood_steps, self.exact)
 
     def _draws(self, draws: int | None) -> int:
         return (draws or self.particles) if self.domain.levels and self.exact else 1

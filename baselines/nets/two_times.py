@@ -1,0 +1,38 @@
+"""Nets that are told two times: u(x, r, t) with both in [0, 1]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .time import TimeEmbedding
+
+
+class TwoTimes(nn.Module):
+    """The features of t and of t - r side by side, half of the width each.
+
+    Args:
+        features: Width F; a multiple of 4.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.each = TimeEmbedding(features // 2)
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Maps times (r, t) `(B, 2)` to `(B, F)`."""
+        r, t = times.unbind(1)
+        return torch.cat([self.each(t), self.each(t - r)], dim=1)
+
+
+def with_two_times(net: nn.Module) -> nn.Module:
+    """Puts the features of two times in the place of those of one, wherever a net has them.
+
+    Args:
+        net: A net of points and times `(B,)`; afterwards it takes times `(B, 2)`.
+    """
+    for module in list(net.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, TimeEmbedding):
+                setattr(module, name, TwoTimes(2 * len(child.frequencies)))
+    return net

@@ -1,0 +1,196 @@
+"""OT-CFM, rectified flow, interpolants, MeanFlow, consistency, against what is known of them."""
+
+import numpy as np
+import ot
+import pytest
+import torch
+from dgmbench.baselines.nets.time import TimeMLP
+from dgmbench.baselines.nets.two_times import with_two_times
+from dgmbench.baselines.nets.unet import UNet
+from dgmbench.baselines.transport.consistency import LOW, Consistency, neighbours
+from dgmbench.baselines.transport.interpolant import Interpolant, bump, d_bump
+from dgmbench.baselines.transport.meanflow import MeanFlow
+from dgmbench.baselines.transport.ot_cfm import OTCFM, paired
+from dgmbench.baselines.transport.rectified_flow import RectifiedFlow
+from dgmbench.benchmark.contract.model import Budget
+from dgmbench.benchmark.contract.task import Domain, TrainingTask
+
+LINE = Domain((1,))
+
+
+def task(mean=2.0, std=0.5, n=4000):
+    rows = mean + std * torch.randn(n, 1)
+    return TrainingTask(LINE, rows, rows[:200])
+
+
+def test_pairs_are_the_plan_of_pot():
+    noise, data = torch.randn(40, 3), torch.randn(40, 3) + 1
+    found = paired(noise, data)
+    cost = torch.cdist(data, noise).square().double().numpy()
+    plan = ot.emd(np.full(40, 1 / 40), np.full(40, 1 / 40), cost)
+    assert torch.equal(found, noise[torch.from_numpy(plan.argmax(1))])
+    ours = (found - data).square().sum(1).mean().item()
+    assert ours == pytest.approx((plan * cost).sum(), rel=1e-5)
+
+
+def test_ot_cfm_has_a_straighter_flow_than_independent_pairs():
+    """On a line the plan is monotone: the regression has almost no noise left."""
+    model = OTCFM(LINE)
+    data = torch.randn(512, 1)
+    noise = model.couple(data)
+    order = data.squeeze(1).argsort()
+    assert (noise.squeeze(1)[order].diff() >= 0).all()
+
+
+def test_reflow_trains_on_the_pairs_of_the_held_flow():
+    model = RectifiedFlow(LINE, hidden=(32, 32), first=0.5)
+    model.fit(task(), Budget(steps=200, batch_size=128))
+    assert {name for _, name, _ in model.curve} == {"loss", "reflow"}
+    assert not any(p.requires_grad for p in model.teacher.parameters())
+    assert any(
+        not torch.equal(p, q)
+        for p, q in zip(model.teacher.parameters(), model.net.parameters(), strict=True)
+    )
+    x = model.sample(4000)
+    assert x.mean().item() == pytest.approx(2.0, abs=0.2)
+
+
+def test_a_checkpoint_of_the_second_phase_keeps_the_teacher():
+    model = RectifiedFlow(LINE, hidden=(8,))
+    assert any(key.startswith("teacher.") for key in model.state_dict())
+
+
+def test_the_bump_has_its_derivative_and_vanishes_at_the_ends():
+    t = torch.linspace(0.05, 0.95, 19, dtype=torch.double, requires_grad=True)
+    (slope,) = torch.autograd.grad(bump(t).sum(), t)
+    torch.testing.assert_close(d_bump(t), slope)
+    assert bump(torch.tensor([0.0, 1.0])).max() < 0.05
+
+
+def gaussian_interpolant(mean=2.0, std=0.5):
+    """The exact v and e of an interpolant between N(0, 1) and N(mean, std^2)."""
+    model = Interpolant(LINE)
+
+    def both(x, t):
+        t, g = t[:, None], bump(t)[:, None]
+        total = (1 - t) ** 2 + t**2 * std**2 + g**2
+        gap = x - t * mean
+        v = mean + (t * std**2 - (1 - t)) / total * gap
+        return v, g / total * gap
+
+    model.both = both
+    return model
+
+
+@pytest.mark.parametrize("sampler", ["midpoint", "sde"])
+def test_flow_and_diffusion_of_an_interpolant_reach_the_data(sampler):
+    x = gaussian_interpolant().sample(20_000, sampler=sampler, steps=200)
+    assert x.mean().item() == pytest.approx(2.0, abs=0.03)
+    assert x.std().item() == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_likelihood_of_an_interpolant_is_that_of_its_flow():
+    model = gaussian_interpolant()
+    model.likelihood_steps = 200
+    x = 2 + 0.5 * torch.randn(50, 1)
+    expected = torch.distributions.Normal(2.0, 0.5).log_prob(x).squeeze(1)
+    torch.testing.assert_close(model.log_prob(x), expected, atol=0.03, rtol=0)
+
+
+def analytic_average(x_std=1.0):
+    """Data N(0, 1): z_t = (1 - t) x + t e flows along scales s(t) = sqrt((1-t)^2 + t^2)."""
+
+    def scale(t):
+        return ((1 - t) ** 2 + t**2).sqrt()
+
+    def u(z, r, t):
+        r, t = r[:, None], t[:, None]
+        gap = torch.where(t > r, t - r, torch.ones_like(t))
+        average = z * (1 - scale(r) / scale(t)) / gap
+        instant = z * (2 * t - 1) / scale(t) ** 2
+        return torch.where(t > r, average, instant)
+
+    return u
+
+
+def test_the_identity_holds_for_an_analytic_average_velocity():
+    """u = v - (t - r) du/dt, with v the instantaneous velocity and the derivative by reverse."""
+    model = MeanFlow(LINE).double()
+    model.u = analytic_average()
+    z = torch.randn(100, 1, dtype=torch.double)
+    r = 0.4 * torch.rand(100, dtype=torch.double)
+    t = r + 0.1 + 0.5 * torch.rand(100, dtype=torch.double)
+    v = model.u(z, t, t)
+    u, slope = model.derivative(z, r, t, v)
+    torch.testing.assert_close(u, v - (t - r)[:, None] * slope, rtol=1e-6, atol=1e-8)
+
+
+def test_the_directional_derivative_is_that_of_forward_mode():
+    model = MeanFlow(Domain((3,)), hidden=(16,)).double()
+    z, v = torch.randn(5, 3).double(), torch.randn(5, 3).double()
+    r, t = torch.rand(5).double() / 2, torch.rand(5).double() / 2 + 0.5
+    _, found = model.derivative(z, r, t, v)
+    _, expected = torch.func.jvp(lambda z, t: model.u(z, r, t), (z, t), (v, torch.ones_like(t)))
+    torch.testing.assert_close(found, expected)
+
+
+def test_one_step_of_the_analytic_average_carries_noise_to_data():
+    model = MeanFlow(LINE)
+    model.u = analytic_average()
+    torch.manual_seed(0)
+    one = model.sample(1000)
+    torch.manual_seed(0)
+    torch.testing.assert_close(one, torch.randn(1000, 1), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("improved", [False, True])
+def test_meanflow_learns_a_gaussian_in_one_step(improved):
+    model = MeanFlow(LINE, hidden=(64, 64), improved=improved)
+    model.fit(task(), Budget(steps=800, batch_size=256))
+    x = model.sample(4000)
+    assert x.mean().item() == pytest.approx(2.0, abs=0.25)
+    assert x.std().item() == pytest.approx(0.5, abs=0.2)
+
+
+@pytest.mark.parametrize("net", [TimeMLP(2, (16,)), UNet((1, 8, 8), 8)], ids=["mlp", "unet"])
+def test_two_times_take_the_place_of_one(net):
+    net = with_two_times(net)
+    x = torch.randn(3, 2) if isinstance(net, TimeMLP) else torch.randn(3, 1, 8, 8)
+    for p in net.parameters():  # some layers start at zero
+        torch.nn.init.normal_(p, std=0.3)
+    r, t = torch.tensor([0.1, 0.2, 0.3]), torch.tensor([0.5, 0.6, 0.7])
+    base = net(x, torch.stack([r, t], 1))
+    assert base.shape == x.shape
+    assert not torch.equal(base, net(x, torch.stack([r + 0.2, t], 1)))
+    assert not torch.equal(base, net(x, torch.stack([r, t + 0.2], 1)))
+
+
+def test_a_consistency_function_keeps_points_at_the_lowest_level():
+    model = Consistency(Domain((4,)))
+    x = torch.randn(8, 4)
+    torch.testing.assert_close(model.f(x, torch.full((8,), LOW)), x)
+
+
+def test_pairs_of_levels_are_drawn_log_normally():
+    model = Consistency(LINE)
+    weights = neighbours(model.levels(21).double())
+    log = model.levels(21).double().log()
+    normal = torch.distributions.Normal(-1.1, 2.0)
+    expected = normal.cdf(log).diff()
+    torch.testing.assert_close(weights / weights.sum(), expected / expected.sum())
+
+
+def test_the_loss_vanishes_for_a_constant_function():
+    """One point of data: the function that returns it agrees with itself at all levels."""
+    model = Consistency(LINE)
+    model.f = lambda x, sigma: torch.zeros_like(x)
+    assert model.loss(torch.zeros(64, 1)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_consistency_learns_a_gaussian_in_one_step():
+    model = Consistency(LINE, hidden=(64, 64))
+    model.fit(task(), Budget(steps=800, batch_size=256))
+    for steps in (1, 2):
+        x = model.sample(4000, steps=steps)
+        assert x.mean().item() == pytest.approx(2.0, abs=0.2)
+        assert x.std().item() == pytest.approx(0.5, abs=0.3)
