@@ -34,6 +34,9 @@ from .diffusion.edm import EDM
 from .diffusion.masked import MaskedDiffusion
 from .diffusion.score_sde import ScoreSDEVE, ScoreSDEVP
 from .energy.ebm import EBM
+from .energy.nce import NCE
+from .energy.rbm import RBM
+from .energy.score_matching import ScoreMatching
 from .flows.ffjord import FFJORD
 from .flows.glow import Glow
 from .flows.iaf import IAF
@@ -49,7 +52,10 @@ from .latent.ladder import LadderVAE
 from .latent.vae import VAE
 from .latent.vampprior import VampPriorVAE
 from .latent.vq_vae import VQVAE
+from .moment.drifting import Drifting
 from .moment.gmmn import GMMN
+from .moment.mmd_gan import MMDGAN
+from .moment.sw_generator import SWGenerator
 from .transport.consistency import Consistency
 from .transport.flow_matching import FlowMatching
 from .transport.interpolant import Interpolant
@@ -94,7 +100,13 @@ MODELS: dict[str, type[Any]] = {
     "consistency": Consistency,
     "meanflow": MeanFlow,
     "ebm": EBM,
+    "rbm": RBM,
+    "nce": NCE,
+    "score-matching": ScoreMatching,
     "gmmn": GMMN,
+    "mmd-gan": MMDGAN,
+    "sw-generator": SWGenerator,
+    "drifting": Drifting,
     "gfn-tb": TrajectoryBalance,
     "gmm": GMM,
     "kde": KDE,

@@ -17,14 +17,15 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..dequantise import said
 from ..dequantisers import dequantiser
-from ..nets.time import TimeMLP
+from ..nets.mlp import MLP
 from ..paths.ode import integrate, push
+from ..players import Player
 from ..training import NeuralModel
 
 EXACT_DIM = 8  # coordinates up to which the divergence is exact
@@ -33,9 +34,9 @@ EXACT_DIM = 8  # coordinates up to which the divergence is exact
 class FFJORD(NeuralModel):
     """Continuous flow, trained through the solver.
 
-    The net is a perceptron on every domain: a step evaluates it dozens of times. Training solves
-    in few Runge-Kutta steps, `log_prob` in more, so that a likelihood that lives off the error of
-    the solver does not show.
+    The net is a perceptron on every domain: a step evaluates it dozens of times. It is smooth, in
+    the time above all, or the likelihood would live off the error of the solver. Training solves
+    in few Runge-Kutta steps, `log_prob` in more, so that what lives off it does not show.
 
     Args:
         domain: What one point is.
@@ -57,12 +58,12 @@ class FFJORD(NeuralModel):
     def __init__(
         self,
         domain: Domain,
-        hidden: Sequence[int] = (64, 64),
-        training_steps: int = 4,
+        hidden: Sequence[int] = (64, 64, 64),
+        training_steps: int = 6,
         likelihood_steps: int = 16,
         steps: int = 16,
         particles: int = 8,
-        lr: float = 5e-3,
+        lr: float = 2e-3,
         dequantisation: str = "uniform",
     ) -> None:
         super().__init__(domain, lr)
@@ -70,7 +71,7 @@ class FFJORD(NeuralModel):
         self.training_steps, self.likelihood_steps = training_steps, likelihood_steps
         self.steps, self.particles = steps, particles
         self.exact = domain.dim <= EXACT_DIM
-        self.net = TimeMLP(domain.dim, hidden)
+        self.net = Smooth(domain.dim, hidden)
 
     @classmethod
     def supports(cls, domain: Domain) -> str | None:
@@ -112,6 +113,11 @@ class FFJORD(NeuralModel):
     def points(self, y: Tensor) -> Tensor:
         return self.dequantiser.back(y.unflatten(1, self.domain.shape))
 
+    def players(self) -> list[Player]:
+        (player,) = super().players()
+        player.clip = 1.0
+        return [player]
+
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         return self.points(push(self.net, self.noise(n), "rk4", steps or self.steps))
 
@@ -129,3 +135,20 @@ class FFJORD(NeuralModel):
 
     def _draws(self, draws: int | None) -> int:
         return (draws or self.particles) if self.domain.levels and self.exact else 1
+
+
+class Smooth(nn.Module):
+    """A perceptron of the point and the time itself, with tanh between its layers.
+
+    Args:
+        dim: Coordinates D.
+        hidden: Widths of the hidden layers.
+    """
+
+    def __init__(self, dim: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.layers = MLP(dim + 1, dim, hidden, nn.Tanh)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Maps points `(B, D)` and times `(B,)` to `(B, D)`."""
+        return self.layers(torch.cat([x, t[:, None]], dim=1))

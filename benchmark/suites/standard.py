@@ -13,7 +13,7 @@ from .suite import Suite
 STANDARD = Suite(
     name="standard",
     summary="Every model on one task of each kind, one core-minute of training per cell, three "
-    "seeds: three hours on 2 cores without a GPU.",
+    "seeds: fourteen hours on 2 cores without a GPU.",
     tasks=(
         "ring-8",
         "checkerboard",

@@ -7,6 +7,7 @@ needs a build that is linked with CUDA.
 import pytest
 import torch
 from dgmbench.baselines import MODELS
+from dgmbench.benchmark.contract.model import Likelihood
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
 
 DOMAINS = {
@@ -23,6 +24,8 @@ CASES = [
     for word, domain in DOMAINS.items()
     if cls.supports(domain) is None
 ]
+
+TWICE = ("meanflow", "mmd-gan")  # whose losses differentiate an encoder or U-Net twice
 
 
 def rows(domain, n=64):
@@ -49,6 +52,8 @@ def moved(model, device):
 
 @pytest.mark.parametrize(("name", "word"), CASES)
 def test_loss_samples_and_likelihoods_stay_on_the_device(name, word, request):
+    if word == "digits" and name in TWICE:
+        pytest.skip("the stand-in has no second derivative of group normalisation")
     domain = DOMAINS[word]
     model, shown = NEURAL[name](domain), rows(domain)
     far = request.getfixturevalue("far")
@@ -68,5 +73,5 @@ def test_loss_samples_and_likelihoods_stay_on_the_device(name, word, request):
         assert x.shape == (8, *domain.shape)
         assert x.device == far
         # Forward-mode derivatives do not see through the stand-in.
-        if model.likelihood.value != "none" and name != "flow-matching":
+        if model.likelihood not in (Likelihood.NONE, Likelihood.ESTIMATE):
             assert model.log_prob(x).device == far

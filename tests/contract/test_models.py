@@ -54,11 +54,19 @@ DOMAINS = {
     "pixels": Domain((3, 4, 4), levels=256),
     "tokens": Domain((5,), levels=5, ordered=False, layout="sequence"),
 }
-CASES = [
-    pytest.param(name, domain, id=f"{name}-{word}")
-    for name in MODELS
-    for word, domain in DOMAINS.items()
-]
+# Each family's exemplar, and what trains at once, is tried on every sort of domain in each run;
+# the other members on three of them, and on the rest in the slow tests.
+EXEMPLARS = {"vae", "gan", "nsf", "made", "transformer", "ddpm", "flow-matching", "ebm", "gmmn"}
+THREE = ("plane", "binary", "image")
+
+
+def case(name: str, word: str):
+    quick = word in THREE or name in EXEMPLARS or not issubclass(MODELS[name], NeuralModel)
+    marks = () if quick else (pytest.mark.slow,)
+    return pytest.param(name, DOMAINS[word], id=f"{name}-{word}", marks=marks)
+
+
+CASES = [case(name, word) for name in MODELS for word in DOMAINS]
 
 
 def fitted(name: str, domain: Domain, seed: int = 0) -> GenerativeModel:
@@ -127,13 +135,13 @@ def test_a_seed_fixes_the_samples_and_the_caller_keeps_the_state(name, domain, t
 
 @pytest.mark.parametrize(("name", "domain"), CASES)
 def test_log_prob_is_what_the_claim_says(name, domain, trained):
-    model, x = trained(name, domain), toy(domain).test
+    model, x = trained(name, domain), toy(domain).test[:16]
     if model.likelihood is Likelihood.NONE:
         with pytest.raises(NotImplementedError):
             model.log_prob(x)
         return
     with seeded(4):
-        log_prob = model.log_prob(x)
+        log_prob = model.log_prob(x, draws=2)
     assert log_prob.shape == (len(x),)
     assert not log_prob.isnan().any()
 
@@ -164,8 +172,10 @@ def test_a_lower_bound_sums_to_at_most_one(name, domain, trained):
         pytest.skip("the claim is another, or the states are too many")
     draws = 4 if domain.num_states < 2**10 else 2  # the sum over many states has little noise
     with seeded(5):
-        bound = torch.stack([model.log_prob(domain.states()) for _ in range(draws)]).mean(0)
-    # log p >= E[bound] for every state, so exp of the mean bound sums to at most 1.
+        bounds = torch.stack([model.log_prob(domain.states()) for _ in range(draws)]).double()
+    # log p >= E[bound] for every state, so exp of the mean bound sums to at most 1; what its noise
+    # adds to an exponential is taken off.
+    bound = bounds.mean(0) - bounds.var(0) / (2 * draws)
     assert float(bound.exp().sum()) < 1.1
 
 
@@ -184,11 +194,11 @@ def test_state_dict_makes_a_fresh_instance_the_same(name, domain, trained):
         b = fresh.sample(8)
     assert torch.equal(a, b)
     if model.likelihood is not Likelihood.NONE:
-        x = toy(domain).test
+        x = toy(domain).test[:8]
         with seeded(7):
-            expected = model.log_prob(x)
+            expected = model.log_prob(x, draws=1)
         with seeded(7):
-            assert torch.equal(fresh.log_prob(x), expected)
+            assert torch.equal(fresh.log_prob(x, draws=1), expected)
 
 
 @pytest.mark.parametrize(
