@@ -42,14 +42,14 @@ class PacGAN(Adversarial):
     def __init__(
         self,
         domain: Domain,
-        packed: int = 2,
+        packed: int = 4,
         latent: int = 64,
         hidden: Sequence[int] = (128, 128),
         critic_hidden: Sequence[int] = (128, 128),
         channels: int = 16,
-        lr: float = 1e-3,
+        lr: float = 5e-4,
         pace: float = 1.0,
-        betas: tuple[float, float] = (0.5, 0.9),
+        betas: tuple[float, float] = (0.0, 0.9),
     ) -> None:
         if packed < 1:
             raise ValueError(f"Expected at least one point in a pack, got {packed}.")

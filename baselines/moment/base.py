@@ -6,15 +6,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...benchmark.contract.joint import Generator
 from ...benchmark.contract.model import Likelihood
-from ...benchmark.contract.task import Domain, TrainingTask
+from ...benchmark.contract.task import Domain
 from ..nets.roles import decoder
 from ..training import NeuralModel
-
-JUDGED = 512  # rows whose spread the first draws have
 
 
 class SampleMatcher(NeuralModel):
@@ -47,17 +45,6 @@ class SampleMatcher(NeuralModel):
         if domain.is_nominal:
             return "the generator needs a gradient through x, and unordered tokens have none"
         return None
-
-    @torch.no_grad()
-    def prepare(self, task: TrainingTask) -> None:
-        """Starts with draws about as far apart as data are; near one another they move as one."""
-        super().prepare(task)
-        if task.train is None:
-            return
-        data = self.scaling.encode(task.train[:JUDGED].to(self.device)).flatten(1)
-        last = [m for m in self.generator.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
-        spread = self.generate(JUDGED).std(0).mean()
-        last.weight.mul_(data.std(0).mean() / spread.clamp_min(1e-6))
 
     @abstractmethod
     def discrepancy(self, drawn: Tensor, data: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -9,20 +11,27 @@ from .time import TimeEmbedding
 
 
 class TwoTimes(nn.Module):
-    """The features of t and of t - r side by side, half of the width each.
+    """Sines and cosines of t and of t - r side by side, half of the width each.
+
+    Frequencies are 1 to 32 radians: losses differentiate by the time, and those of up to 1,000
+    that one time is told in would drown everything else in the derivative.
 
     Args:
         features: Width F; a multiple of 4.
     """
 
+    frequencies: Tensor
+
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.each = TimeEmbedding(features // 2)
+        powers = torch.linspace(0, math.log(32.0), features // 4)
+        self.register_buffer("frequencies", powers.exp(), persistent=False)
 
     def forward(self, times: Tensor) -> Tensor:
         """Maps times (r, t) `(B, 2)` to `(B, F)`."""
         r, t = times.unbind(1)
-        return torch.cat([self.each(t), self.each(t - r)], dim=1)
+        angles = torch.cat([t[:, None] * self.frequencies, (t - r)[:, None] * self.frequencies], 1)
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def with_two_times(net: nn.Module) -> nn.Module:

@@ -210,6 +210,24 @@ FLOW_MATCHING_STEPS: dict[str, Any] = {
     "flops": no_floor,
     "faster": 1,
 }
+MAF_STEPS: dict[str, Any] = {
+    "ours": training.maf,
+    "peers": (Contender("zuko", training.maf_zuko, "zuko"),),
+    "flops": no_floor,
+    "faster": 1.1,
+}
+FFJORD_STEPS: dict[str, Any] = {
+    "ours": training.ffjord,
+    "peers": (Contender("zuko", training.ffjord_zuko, "zuko"),),
+    "flops": no_floor,
+    "faster": 3,
+}
+OT_CFM_STEPS: dict[str, Any] = {
+    "ours": training.ot_cfm,
+    "peers": (Contender("torchcfm", training.ot_cfm_torchcfm, "torchcfm"),),
+    "flops": no_floor,
+    "faster": 1,
+}
 
 CASES = {
     case.name: case
@@ -232,5 +250,9 @@ CASES = {
         Case("nsf-steps-64", 10_000, 64, **NSF_STEPS),
         Case("made-steps-64", 10_000, 64, **MADE_STEPS),
         Case("flow-matching-steps-2", 10_000, 2, **FLOW_MATCHING_STEPS),
+        Case("maf-steps-2", 10_000, 2, **MAF_STEPS),
+        Case("maf-steps-64", 10_000, 64, **MAF_STEPS),
+        Case("ffjord-steps-2", 10_000, 2, **FFJORD_STEPS),
+        Case("ot-cfm-steps-2", 10_000, 2, **OT_CFM_STEPS),
     )
 }

@@ -11,8 +11,8 @@ from .suite import Suite
 
 MNIST = Suite(
     name="mnist",
-    summary="MNIST in three ways; 500 steps for all until `tune` has chosen recipes of 15 "
-    "core-minutes: hours on 2 cores without a GPU.",
+    summary="MNIST in three ways, 15 core-minutes of training per cell; 500 steps where no recipe "
+    "has been measured: seven hours on 2 cores without a GPU.",
     tasks=("mnist", "binary-mnist-dynamic", "stacked-mnist"),
     models=PIXEL_MODELS,
     metrics={

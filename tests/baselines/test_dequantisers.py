@@ -108,6 +108,7 @@ def trained(way, steps=600):
     return model.log_prob(rows[2000:]).mean().item()
 
 
+@pytest.mark.slow
 def test_variational_noise_is_not_looser_after_training():
     uniform, variational = trained("uniform"), trained("variational")
     assert variational > uniform - 0.02

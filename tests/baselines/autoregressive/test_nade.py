@@ -54,6 +54,7 @@ def test_a_mixture_of_orders_is_their_average():
     torch.testing.assert_close(model.log_prob(x).exp(), torch.stack(parts).mean(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orders", [0, 2])
 def test_it_learns_a_parity(orders):
     """The last of four bits is the parity of the others: the entropy is 3 log 2."""

@@ -63,6 +63,7 @@ def test_probabilities_sum_to_one_and_draws_follow_them(levels):
     assert (counts[order] - p).abs().max() < 5 * (p.max().item() / 20_000) ** 0.5
 
 
+@pytest.mark.slow
 def test_it_learns_stripes():
     """Rows are all ones or all zeros: 4 bits of entropy for 16 pixels."""
     domain = Domain((1, 4, 4), 2)

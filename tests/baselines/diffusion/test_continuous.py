@@ -46,6 +46,7 @@ def test_samples_have_the_moments_of_the_gaussian(cls, sampler):
     torch.testing.assert_close(torch.cov(x.T), COV, atol=0.08, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", CLASSES)
 def test_the_loss_is_least_at_the_true_denoiser(cls):
     torch.manual_seed(0)
@@ -138,6 +139,7 @@ def test_samples_in_as_many_steps_as_coordinates_follow_the_law(steps):
         assert gap > 0.05
 
 
+@pytest.mark.slow
 def test_masked_diffusion_learns_a_copy():
     bits = torch.randint(2, (3000, 1)).expand(-1, 4).contiguous()
     domain = Domain((4,), 2)

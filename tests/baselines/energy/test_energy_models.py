@@ -69,6 +69,7 @@ def test_the_gradient_of_the_loss_is_that_of_the_likelihood():
     torch.testing.assert_close(found, model.interaction.weight.grad, atol=2e-3, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("persistent", [False, True])
 def test_a_machine_learns_noisy_copies(persistent):
     """Five noisy copies of a bit: the entropy is that of 32 states, 0.66 below five fair bits."""
@@ -82,6 +83,7 @@ def test_a_machine_learns_noisy_copies(persistent):
     assert -model.log_prob(bits).mean().item() == pytest.approx(entropy, abs=0.06)
 
 
+@pytest.mark.slow
 def test_ais_finds_the_normaliser_of_a_small_machine():
     """From the machine without W, by Gibbs moves at each temperature: within 0.1 nats."""
     domain = Domain((12,), 2)
@@ -103,6 +105,7 @@ def test_ais_finds_the_normaliser_of_a_small_machine():
     assert float(found) == pytest.approx(float(model.normaliser()), abs=0.1)
 
 
+@pytest.mark.slow
 def test_nce_finds_the_log_ratio_of_data_and_noise():
     """Theorem 1: the best f is log q - log p, so that the learnt normaliser is one."""
     domain = Domain((3,))
@@ -115,6 +118,7 @@ def test_nce_finds_the_log_ratio_of_data_and_noise():
     torch.testing.assert_close(model.log_prob(rows[:1000]).mean(), exact.mean(), atol=0.1, rtol=0)
 
 
+@pytest.mark.slow
 def test_nce_learns_what_its_base_does_not_hold():
     """Two blobs in the plane, whose base is one Gaussian; the likelihood is by quadrature."""
     domain = Domain((2,))
@@ -176,6 +180,7 @@ def test_both_objectives_are_least_at_the_true_score():
         assert losses[1.0] < losses[0.8] and losses[1.0] < losses[1.2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["denoising", "sliced"])
 def test_score_matching_learns_the_spread(objective):
     domain = Domain((1,))

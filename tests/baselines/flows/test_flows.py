@@ -202,6 +202,7 @@ def test_ffjord_is_exact_for_a_linear_velocity(dim):
     torch.testing.assert_close(-loss, expected, atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_ffjord_trains_through_the_solver():
     task = load_task("moons")
     model = FFJORD(task.domain, hidden=(32, 32))
@@ -210,6 +211,7 @@ def test_ffjord_trains_through_the_solver():
     assert losses[-1] < losses[0] - 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["realnvp", "glow", "maf", "nsf-ar", "tarflow"])
 def test_flows_learn_a_dependence(name):
     """Two coordinates of correlation 0.9: the entropy is 0.83 nats below that of independent."""

@@ -216,6 +216,7 @@ def test_phases_of_a_vq_vae_train_what_they_name():
     assert {name for _, name, _ in model.curve} == {"code", "law", "val"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_a_latent_model_learns(name):
     """Points on a line in three dimensions: the bound rises far above that of independence."""

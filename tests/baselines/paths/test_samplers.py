@@ -50,6 +50,7 @@ def test_second_order_samplers_beat_the_first_order_at_as_many_steps(name):
     assert error < 0.5 * worse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "order"), [("euler", 1), ("ddim", 1), ("heun", 2)])
 def test_the_error_falls_with_the_order(name, order):
     path = PATHS["vp"]

@@ -143,6 +143,7 @@ def test_one_step_of_the_analytic_average_carries_noise_to_data():
     torch.testing.assert_close(one, torch.randn(1000, 1), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("improved", [False, True])
 def test_meanflow_learns_a_gaussian_in_one_step(improved):
     model = MeanFlow(LINE, hidden=(64, 64), improved=improved)
@@ -187,6 +188,7 @@ def test_the_loss_vanishes_for_a_constant_function():
     assert model.loss(torch.zeros(64, 1)).item() == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_consistency_learns_a_gaussian_in_one_step():
     model = Consistency(LINE, hidden=(64, 64))
     model.fit(task(), Budget(steps=800, batch_size=256))
