@@ -2,19 +2,20 @@ r"""Drifting: a generator that follows a field from its draws to the data.
 
 Deng, Li, Li, Du & He, Generative Modeling via Drifting, 2026, arXiv:2602.04770.
 
-The field at x attracts to data y+ and repels from draws y- (eq. 5 to 9), with weights of a kernel
+The field at x attracts to data y+ and repels from draws y- (section 3.2), with weights of a kernel
 k(x, y) = exp(-|| x - y || / T) normalised over both,
 
     V(x) = E[ k(x, y+) k(x, y-) (y+ - y-) ] / (Z+ Z-),
 
 so that it changes sign when data and draws change places, and vanishes when they have one law. The
-net regresses where the field carries its own output, held (eq. 6),
+net regresses where the field carries its own output, held (section 3.1),
 
     L = E_z || G(z) - sg[G(z) + V(G(z))] ||^2,
 
 and the draws move a little each step of training: sampling takes one evaluation. Several
-temperatures T act at once, each field brought to unit size (section 3.4); distances are in units
-of their mean. On images the field acts on the pixels and on their averages over blocks.
+temperatures T act at once, each field brought to unit size (appendix A.8); distances are in units
+of their mean (A.6). On images, where the paper takes features of a learnt encoder, the field acts
+on the pixels and on their averages over blocks.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def field(x: Tensor, data: Tensor, draws: Tensor, T: float, same: bool = False) 
     """Returns V(x), shape `(B, D)`.
 
     The kernel is normalised over the points that act on an x and over the x that a point acts on,
-    by the geometric mean of both, as in the paper's algorithm 2.
+    by the geometric mean of both, as in the paper's algorithm 2 (appendix A.1).
 
     Args:
         x: Points, shape `(B, D)`.

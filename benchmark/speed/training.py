@@ -25,9 +25,9 @@ CONTINUOUS = 30  # steps of continuous flows
 WIDTH, TRANSFORMS, BINS, BOUND = 64, 4, 8, 4.0
 
 
-def _fit(model: Any, rows: Tensor, steps: int = STEPS) -> None:
+def _fit(model: Any, rows: Tensor, steps: int | None = None) -> None:
     model.half_life, model.selects_on_val = 0.0, False
-    model.fit(TrainingTask(model.domain, rows), Budget(steps, BATCH))
+    model.fit(TrainingTask(model.domain, rows), Budget(steps or STEPS, BATCH))
 
 
 def _batches(rows: Tensor) -> Iterator[Tensor]:
@@ -40,8 +40,9 @@ def _batches(rows: Tensor) -> Iterator[Tensor]:
 
 
 def _descend(
-    net: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor, steps: int = STEPS
+    net: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor, steps: int | None = None
 ) -> None:
+    steps = steps or STEPS
     optimizer = torch.optim.Adam(net.parameters(), lr=LR)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _, batch in zip(range(steps), _batches(rows), strict=False):
@@ -68,7 +69,7 @@ def nsf_zuko(x: Tensor, y: Tensor) -> float:
     flow = zuko.flows.NSF(
         x.shape[1], 0, BINS, transforms=TRANSFORMS, hidden_features=hidden, passes=2
     )
-    return _zuko_nll(flow, x, y, STEPS)
+    return _zuko_nll(flow, x, y)
 
 
 def _bits(x: Tensor) -> Tensor:
@@ -149,7 +150,7 @@ def maf_zuko(x: Tensor, y: Tensor) -> float:
     zuko: Any = import_module("zuko")
     torch.manual_seed(0)
     flow = zuko.flows.MAF(x.shape[1], 0, transforms=5, hidden_features=(128, 128))
-    return _zuko_nll(flow, x, y, STEPS)
+    return _zuko_nll(flow, x, y)
 
 
 def ffjord(x: Tensor, y: Tensor) -> float:
@@ -168,7 +169,7 @@ def ffjord_zuko(x: Tensor, y: Tensor) -> float:
     return _zuko_nll(flow, x, y, CONTINUOUS)
 
 
-def _zuko_nll(flow: Any, x: Tensor, y: Tensor, steps: int) -> float:
+def _zuko_nll(flow: Any, x: Tensor, y: Tensor, steps: int | None = None) -> float:
     """Trains a flow of zuko's on standardised rows; returns nats a row of y."""
     mean, std = x.mean(0), x.std(0)
     _descend(flow, lambda batch: -flow().log_prob((batch - mean) / std).mean(), x, steps)

@@ -159,7 +159,7 @@ def test_unknown_cases_and_no_repeats_are_refused(tmp_path):
 
 
 def test_every_case_has_a_floor_and_an_aim():
-    assert len(CASES) == 18
+    assert len(CASES) == 22
     for case in CASES.values():
         # A training step has no product that it could not do without.
         assert (case.flops(case.n, case.d) > 0) == ("steps" not in case.name), case.name
@@ -218,7 +218,10 @@ def test_the_stand_in_for_torchvision_leads_nowhere(peers_path):
     assert isinstance(functional.resize, type) and isinstance(CIFAR10, type)
 
 
-@pytest.mark.parametrize("name", ["nsf-steps-2", "made-steps-64", "flow-matching-steps-2"])
+@pytest.mark.parametrize(
+    "name",
+    ["nsf-steps-2", "made-steps-64", "flow-matching-steps-2", "maf-steps-2", "ot-cfm-steps-2"],
+)
 def test_the_steps_that_are_timed_train(name, monkeypatch):
     """A hundred steps more lower the loss: what is timed is work."""
     case = CASES[name]
