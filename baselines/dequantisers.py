@@ -30,6 +30,7 @@ from .nets.images import ResidualConv
 from .nets.mlp import ResidualMLP
 from .nets.roles import has_images
 from .scaling import CHUNK, Scaling
+from .training import NeuralModel
 
 WAYS = ("uniform", "logit", "variational")
 WIDTH = 32  # of the net of q(u | x)
@@ -69,6 +70,11 @@ class Dequantiser(nn.Module):
     def moments(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and standard deviation of y over rows, each `(D,)`."""
         return self.scaling.moments(rows)
+
+    def size(self, rows: Tensor) -> Tensor:
+        """Returns the root of the mean square of y over rows and coordinates, a scalar."""
+        mean, std = self.moments(rows)
+        return (std.square().mean() + mean.square().mean()).sqrt()
 
 
 class Logit(Dequantiser):
@@ -162,12 +168,33 @@ def log_logistic(e: Tensor) -> Tensor:
     return -functional.softplus(e) - functional.softplus(-e)
 
 
-def dequantiser(scaling: Scaling, way: str = "uniform") -> Dequantiser:
+class Dequantised(NeuralModel):
+    """A model of real numbers whose points come from and go back through `dequantiser`."""
+
+    dequantiser: Dequantiser
+
+    def points(self, y: Tensor) -> Tensor:
+        return self.dequantiser.back(y.unflatten(1, self.domain.shape))
+
+
+def dequantiser(scaling: Scaling, way: str, by_likelihood: bool) -> Dequantiser:
     """Returns the module of a way, for a domain; real points have one way alone.
 
+    Args:
+        scaling: The scaling of the domain.
+        way: One of `WAYS`.
+        by_likelihood: Whether training descends a likelihood, without which the noise of
+            "variational" has nothing to learn from.
+
     Raises:
-        ValueError: The way is unknown, or is one of integers and the domain is real.
+        ValueError: The way is unknown, is one of integers where the domain is real, or has
+            nothing to learn from.
     """
+    if way == "variational" and not by_likelihood:
+        raise ValueError(
+            "Expected dequantisation uniform or logit, got 'variational': its noise is trained "
+            "by a likelihood, and this model has none in training."
+        )
     if way not in WAYS:
         raise ValueError(f"Expected one of {', '.join(WAYS)} as dequantisation, got {way!r}.")
     if way != "uniform" and scaling.domain.levels is None:

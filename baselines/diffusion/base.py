@@ -24,16 +24,15 @@ from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..chunks import in_chunks
 from ..dequantise import said
-from ..dequantisers import dequantiser
+from ..dequantisers import Dequantised, dequantiser
 from ..paths.ode import integrate, velocity_and_divergence
 from ..paths.path import Path
 from ..paths.samplers import SAMPLERS, sample, velocity
-from ..training import NeuralModel
 
 EXACT_DIM = 16  # coordinates up to which the divergence is exact; above, Hutchinson's estimate
 
 
-class Diffusion(NeuralModel):
+class Diffusion(Dequantised):
     """A denoiser in continuous time; integers are dequantised.
 
     Args:
@@ -70,14 +69,9 @@ class Diffusion(NeuralModel):
         super().__init__(domain, lr)
         if sampler not in SAMPLERS:
             raise ValueError(f"Expected one of {', '.join(SAMPLERS)} as sampler, got {sampler!r}.")
-        if dequantisation == "variational":
-            raise ValueError(
-                "Expected dequantisation uniform or logit, got 'variational': its noise is "
-                "trained by a likelihood, and diffusion has none in training."
-            )
         self.path, self.first, self.sampler, self.steps = path, first, sampler, steps
         self.likelihood_steps, self.particles = likelihood_steps, particles
-        self.dequantiser = dequantiser(self.scaling, dequantisation)
+        self.dequantiser = dequantiser(self.scaling, dequantisation, by_likelihood=False)
         self.exact = domain.dim <= EXACT_DIM
 
     @classmethod
@@ -97,9 +91,6 @@ class Diffusion(NeuralModel):
         times = self.times(steps or self.steps)
         x = float(self.path.sigma(times[:1])) * self.noise(n)
         return self.points(sample(sampler or self.sampler, self.path, self.guess, x, times))
-
-    def points(self, y: Tensor) -> Tensor:
-        return self.dequantiser.back(y.unflatten(1, self.domain.shape))
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Estimates log p(x) in nats by the probability flow, shape `(B,)`."""

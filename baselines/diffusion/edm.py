@@ -82,8 +82,7 @@ class EDM(Diffusion):
         """Sets the standard deviation of the data, over all coordinates."""
         super().prepare(task)
         if task.train is not None:
-            mean, std = self.dequantiser.moments(task.train)
-            self.spread.copy_((std.square().mean() + mean.square().mean()).sqrt())
+            self.spread.copy_(self.dequantiser.size(task.train))
 
     def guess(self, x: Tensor, t: Tensor) -> Tensor:
         sigma = self.path.sigma(t)[:, None]

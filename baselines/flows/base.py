@@ -21,14 +21,13 @@ from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
 from ..chunks import in_chunks
 from ..dequantise import said
-from ..dequantisers import dequantiser
-from ..training import NeuralModel
+from ..dequantisers import Dequantised, dequantiser
 from .coupling import Affine, Chain
 
 FIRST = 512  # rows by which the affine layers within a chain are set
 
 
-class Flow(NeuralModel):
+class Flow(Dequantised):
     """A chain of invertible layers behind one that standardises; a member names the layers.
 
     Args:
@@ -48,7 +47,7 @@ class Flow(NeuralModel):
         self, domain: Domain, particles: int, lr: float, dequantisation: str = "uniform"
     ) -> None:
         super().__init__(domain, lr)
-        self.dequantiser = dequantiser(self.scaling, dequantisation)
+        self.dequantiser = dequantiser(self.scaling, dequantisation, by_likelihood=True)
         self.likelihood = Likelihood.EXACT if domain.levels is None else Likelihood.LOWER_BOUND
         self.particles = particles
         self.entry = Affine(domain.dim)
@@ -107,6 +106,3 @@ class Flow(NeuralModel):
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         return self.points(self.flow(self.noise(n), inverse=True)[0])
-
-    def points(self, y: Tensor) -> Tensor:
-        return self.dequantiser.back(y.unflatten(1, self.domain.shape))

@@ -22,16 +22,15 @@ from torch import Tensor, nn
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..dequantise import said
-from ..dequantisers import dequantiser
+from ..dequantisers import Dequantised, dequantiser
 from ..nets.mlp import MLP
 from ..paths.ode import integrate, push
 from ..players import Player
-from ..training import NeuralModel
 
 EXACT_DIM = 8  # coordinates up to which the divergence is exact
 
 
-class FFJORD(NeuralModel):
+class FFJORD(Dequantised):
     """Continuous flow, trained through the solver.
 
     The net is a perceptron on every domain: a step evaluates it dozens of times. It is smooth, in
@@ -67,7 +66,7 @@ class FFJORD(NeuralModel):
         dequantisation: str = "uniform",
     ) -> None:
         super().__init__(domain, lr)
-        self.dequantiser = dequantiser(self.scaling, dequantisation)
+        self.dequantiser = dequantiser(self.scaling, dequantisation, by_likelihood=True)
         self.training_steps, self.likelihood_steps = training_steps, likelihood_steps
         self.steps, self.particles = steps, particles
         self.exact = domain.dim <= EXACT_DIM
@@ -94,7 +93,7 @@ class FFJORD(NeuralModel):
         """Returns v and its divergence along e `(K, 1 or B, D)`: shapes `(B, D)` and `(B,)`."""
         train = torch.is_grad_enabled()
         with torch.enable_grad():
-            x = x if x.requires_grad else x.requires_grad_()
+            x = x if x.requires_grad else x.detach().requires_grad_()
             v = self.net(x, t)
             total = x.new_zeros(len(x))
             for one in e:
@@ -109,9 +108,6 @@ class FFJORD(NeuralModel):
         """Returns the negative log-likelihood in nats, a mean over rows `(B, *shape)`."""
         y, w = self.dequantiser(batch)
         return -(self.log_density(y, self.training_steps).mean() + w.mean())
-
-    def points(self, y: Tensor) -> Tensor:
-        return self.dequantiser.back(y.unflatten(1, self.domain.shape))
 
     def players(self) -> list[Player]:
         (player,) = super().players()

@@ -101,18 +101,20 @@ class LadderVAE(LatentModel):
 
     def joint(self) -> Joint:
         """Returns p(z) p(x | z) with the noise of all layers in the place of z."""
-        base = super().joint()
-        assert base is not None
         return Joint(
             sum(self.sizes),
-            lambda x, noise: base.log_conditional(x, self.from_noise(noise)),
-            lambda noise: base.simulate(self.from_noise(noise)),
+            lambda x, noise: self.log_conditional(x, self.from_noise(noise)),
+            self.simulate,
             device=self.device,
         )
 
+    def simulate(self, noise: Tensor) -> Tensor:
+        """Draws a point of the domain, `(n, *shape)`, for noise of all layers `(n, sum L_i)`."""
+        x = self.observation.sample(self.theta(self.from_noise(noise)))
+        return x.reshape(len(noise), *self.domain.shape)
+
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
-        z = self.from_noise(torch.randn(n, sum(self.sizes), device=self.device))
-        return self.observation.sample(self.theta(z)).reshape(n, *self.domain.shape)
+        return self.simulate(torch.randn(n, sum(self.sizes), device=self.device))
 
 
 def _moments(numbers: Tensor) -> tuple[Tensor, Tensor]:

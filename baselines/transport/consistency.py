@@ -25,16 +25,15 @@ from torch import Tensor
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
-from ..dequantisers import dequantiser
+from ..dequantisers import Dequantised, dequantiser
 from ..nets.roles import denoiser
-from ..training import NeuralModel
 
 LOW, HIGH, CURVE = 0.002, 80.0, 7.0
 FEWEST, DOUBLINGS = 10, 4  # levels at the start, and how often they double
 MEAN, STD = -1.1, 2.0  # of log sigma
 
 
-class Consistency(NeuralModel):
+class Consistency(Dequantised):
     """A net that maps noise to data in one step, trained without a teacher.
 
     Args:
@@ -66,7 +65,7 @@ class Consistency(NeuralModel):
     ) -> None:
         super().__init__(domain, lr)
         self.steps = steps
-        self.dequantiser = dequantiser(self.scaling, dequantisation)
+        self.dequantiser = dequantiser(self.scaling, dequantisation, by_likelihood=False)
         self.net = denoiser(domain, hidden, channels)
         self.register_buffer("spread", torch.tensor(0.5))
 
@@ -78,8 +77,7 @@ class Consistency(NeuralModel):
         """Sets the standard deviation of the data, over all coordinates."""
         super().prepare(task)
         if task.train is not None:
-            mean, std = self.dequantiser.moments(task.train)
-            self.spread.copy_((std.square().mean() + mean.square().mean()).sqrt())
+            self.spread.copy_(self.dequantiser.size(task.train))
 
     def f(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Returns the beginning of the path of x `(B, D)` at levels `(B,)`, shape `(B, D)`."""
@@ -119,9 +117,6 @@ class Consistency(NeuralModel):
             noisy = x + (level.square() - LOW**2).sqrt() * self.noise(n)
             x = self.f(noisy, level.expand(n))
         return self.points(x)
-
-    def points(self, y: Tensor) -> Tensor:
-        return self.dequantiser.back(y.unflatten(1, self.domain.shape))
 
 
 def neighbours(sigma: Tensor) -> Tensor:

@@ -21,18 +21,17 @@ from torch import Tensor
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..dequantise import said
-from ..dequantisers import dequantiser
+from ..dequantisers import Dequantised, dequantiser
 from ..nets.roles import denoiser
 from ..paths.ode import SOLVERS, log_density, push
 from ..paths.path import Straight
 from ..paths.prediction import independent
-from ..training import NeuralModel
 
 # Up to this many coordinates the divergence is exact; above, Hutchinson's estimate.
 EXACT_DIM = 16
 
 
-class FlowMatching(NeuralModel):
+class FlowMatching(Dequantised):
     """Continuous flow trained without simulation.
 
     Integers are dequantised and samples rounded down. The likelihood is an ESTIMATE on every
@@ -75,12 +74,7 @@ class FlowMatching(NeuralModel):
         dequantisation: str = "uniform",
     ) -> None:
         super().__init__(domain, lr)
-        if dequantisation == "variational":
-            raise ValueError(
-                "Expected dequantisation uniform or logit, got 'variational': its noise is "
-                "trained by a likelihood, and flow matching has none in training."
-            )
-        self.dequantiser = dequantiser(self.scaling, dequantisation)
+        self.dequantiser = dequantiser(self.scaling, dequantisation, by_likelihood=False)
         if solver not in SOLVERS:
             raise ValueError(f"Expected one of {', '.join(SOLVERS)} as solver, got {solver!r}.")
         self.path = Straight(sigma_min)
@@ -103,9 +97,6 @@ class FlowMatching(NeuralModel):
         t, noise = torch.rand(len(data), device=data.device), self.couple(data)
         guess = self.net(self.path.point(data, noise, t), t)
         return (guess - self.path.velocity(data, noise, t)).square().mean()
-
-    def points(self, y: Tensor) -> Tensor:
-        return self.dequantiser.back(y.unflatten(1, self.domain.shape))
 
     def couple(self, data: Tensor) -> Tensor:
         """Returns the noise of each scaled point of a batch `(B, D)`: independent draws."""

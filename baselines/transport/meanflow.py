@@ -25,15 +25,14 @@ from torch import Tensor
 
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
-from ..dequantisers import dequantiser
+from ..dequantisers import Dequantised, dequantiser
 from ..nets.roles import denoiser
 from ..nets.two_times import with_two_times
-from ..training import NeuralModel
 
 SMALL = 1e-3  # added to a loss before it divides itself
 
 
-class MeanFlow(NeuralModel):
+class MeanFlow(Dequantised):
     """A net of the average velocity; a sample takes one evaluation.
 
     Args:
@@ -69,7 +68,7 @@ class MeanFlow(NeuralModel):
     ) -> None:
         super().__init__(domain, lr)
         self.improved, self.apart, self.power, self.steps = improved, apart, power, steps
-        self.dequantiser = dequantiser(self.scaling, dequantisation)
+        self.dequantiser = dequantiser(self.scaling, dequantisation, by_likelihood=False)
         self.net = with_two_times(denoiser(domain, hidden, channels))
 
     @classmethod
@@ -127,6 +126,3 @@ class MeanFlow(NeuralModel):
         for t, r in pairwise(times):
             z = z - (t - r) * self.u(z, r.expand(n), t.expand(n))
         return self.points(z)
-
-    def points(self, y: Tensor) -> Tensor:
-        return self.dequantiser.back(y.unflatten(1, self.domain.shape))

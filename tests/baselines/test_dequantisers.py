@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from dgmbench.baselines import MODELS
 from dgmbench.baselines.dequantisers import WAYS, Variational, dequantiser, log_logistic
 from dgmbench.baselines.flows.nsf import NSF
 from dgmbench.baselines.scaling import Scaling
@@ -25,7 +26,7 @@ def disturbed(found, scale=0.5):
 @pytest.mark.parametrize("domain", DOMAINS, ids=str)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_point_comes_back(way, domain):
-    found = disturbed(dequantiser(Scaling(domain), way))
+    found = disturbed(dequantiser(Scaling(domain), way, True))
     x = torch.randint(domain.levels, (20, *domain.shape))
     y, w = found(x)
     assert y.shape == x.shape and y.isfinite().all() and w.isfinite().all()
@@ -36,7 +37,7 @@ def test_a_point_comes_back(way, domain):
 def test_a_density_that_fills_the_cells_gives_the_probability(way):
     """Uniform data on [0, 3): each of the three levels has probability 1/3, whatever the way."""
     domain = Domain((1,), 3)
-    found = disturbed(dequantiser(Scaling(domain), way))
+    found = disturbed(dequantiser(Scaling(domain), way, True))
 
     def log_density(y):  # the law of y where (x + u) / K is uniform on [0, 1)
         if way != "logit":
@@ -53,7 +54,7 @@ def test_a_density_that_fills_the_cells_gives_the_probability(way):
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=str)
 def test_variational_noise_is_uniform_at_the_start(domain):
-    found = dequantiser(Scaling(domain), "variational")
+    found = dequantiser(Scaling(domain), "variational", True)
     x = torch.randint(domain.levels, (400, *domain.shape))
     y, w = found(x)
     torch.testing.assert_close(
@@ -67,7 +68,7 @@ def test_variational_noise_is_uniform_at_the_start(domain):
 def test_the_density_of_variational_noise_is_that_of_its_draws():
     """E[1 / q(u)] is the volume of the cell: 1 for each of its coordinates together."""
     domain = Domain((2,), 4)
-    found = disturbed(dequantiser(Scaling(domain), "variational"))
+    found = disturbed(dequantiser(Scaling(domain), "variational", True))
     x = torch.tensor([[1, 3]]).repeat(200_000, 1)
     _, w = found(x)
     inverse = (w - found.scaling.log_abs_det).exp()
@@ -83,7 +84,7 @@ def test_the_logistic_density_is_the_slope_of_the_sigmoid():
 
 def test_logit_moments_are_those_of_its_points():
     domain = Domain((2,), 8)
-    found = dequantiser(Scaling(domain), "logit")
+    found = dequantiser(Scaling(domain), "logit", True)
     rows = torch.randint(8, (9000, 2))
     mean, std = found.moments(rows)
     y = found(rows)[0]
@@ -93,9 +94,15 @@ def test_logit_moments_are_those_of_its_points():
 
 def test_ways_that_are_not_there_are_refused():
     with pytest.raises(ValueError, match="uniform, logit, variational"):
-        dequantiser(Scaling(Domain((2,), 4)), "gaussian")
+        dequantiser(Scaling(Domain((2,), 4)), "gaussian", True)
     with pytest.raises(ValueError, match="domain of integers"):
-        dequantiser(Scaling(Domain((2,))), "logit")
+        dequantiser(Scaling(Domain((2,))), "logit", True)
+
+
+@pytest.mark.parametrize("name", ["flow-matching", "edm", "meanflow", "consistency"])
+def test_noise_that_nothing_would_train_is_refused(name):
+    with pytest.raises(ValueError, match="uniform or logit"):
+        MODELS[name](Domain((2,), 4), dequantisation="variational")
 
 
 def trained(way, steps=600):
