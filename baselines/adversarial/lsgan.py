@@ -20,7 +20,7 @@ from .base import Adversarial
 
 
 class LSGAN(Adversarial):
-    """The GAN of squared errors.
+    """GAN whose losses are squared errors.
 
     Args:
         domain: What one point is.

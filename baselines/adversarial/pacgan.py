@@ -23,7 +23,7 @@ from .base import Adversarial
 
 
 class PacGAN(Adversarial):
-    """The GAN of packed points.
+    """GAN whose discriminator judges several points at once.
 
     Args:
         domain: What one point is.

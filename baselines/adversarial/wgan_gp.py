@@ -24,7 +24,7 @@ from .base import Adversarial, squared_slopes
 
 
 class WGANGP(Adversarial):
-    """The Wasserstein GAN.
+    """Wasserstein GAN with a penalty on the slope of its critic.
 
     Args:
         domain: What one point is.

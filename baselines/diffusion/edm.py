@@ -36,7 +36,7 @@ CURVE = 7.0  # rho of eq. 5
 
 
 class EDM(Diffusion):
-    """A preconditioned denoiser.
+    """Diffusion with a preconditioned denoiser and Heun's sampler.
 
     Args:
         domain: What one point is.

@@ -83,7 +83,7 @@ class ScoreSDE(Diffusion):
 
 
 class ScoreSDEVP(ScoreSDE):
-    """The variance-preserving path.
+    """Score-based diffusion along the variance-preserving path.
 
     Its scale of the noise rises like the root of the time: a solver takes steps even in the root.
 
@@ -129,7 +129,7 @@ class ScoreSDEVP(ScoreSDE):
 
 
 class ScoreSDEVE(ScoreSDE):
-    """The variance-exploding path.
+    """Score-based diffusion along the variance-exploding path.
 
     Args:
         domain: What one point is.

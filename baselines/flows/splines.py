@@ -27,7 +27,13 @@ UNIT = math.log(math.expm1(1 - MIN_DERIVATIVE))
 
 
 def numbers(bins: int) -> int:
-    """Returns how many raw numbers a spline with `bins` bins takes: widths, heights, slopes."""
+    """Returns how many raw numbers a spline with `bins` bins takes: widths, heights, slopes.
+
+    Raises:
+        ValueError: There is no bin.
+    """
+    if bins < 1:
+        raise ValueError(f"Expected at least one bin of a spline, got {bins}.")
     return 3 * bins - 1
 
 

@@ -54,6 +54,8 @@ class VampPriorVAE(LatentModel):
         warm_up: float = 0.2,
         lr: float = 2e-3,
     ) -> None:
+        if pseudo < 1:
+            raise ValueError(f"Expected at least one pseudo-input, got {pseudo}.")
         super().__init__(
             domain, latent, 2 * latent, hidden, channels, components, particles, warm_up, lr
         )

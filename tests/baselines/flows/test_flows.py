@@ -228,3 +228,9 @@ def test_flows_learn_a_dependence(name):
 
 def test_flows_share_their_likelihood():
     assert all(issubclass(type(make(Domain((2,)))), Flow) for make in SMALL.values())
+
+
+@pytest.mark.parametrize("bins", [0, -3])
+def test_a_spline_without_bins_is_named(bins):
+    with pytest.raises(ValueError, match=f"at least one bin of a spline, got {bins}"):
+        NSFAR(Domain((2,)), bins=bins)

@@ -228,3 +228,12 @@ def test_a_latent_model_learns(name):
         torch.distributions.Normal(rows.mean(0), rows.std(0)).log_prob(rows).sum(1).mean()
     )
     assert model.log_prob(rows[1000:]).mean() > independent + 1.0
+
+
+def test_arguments_that_leave_nothing_are_named():
+    with pytest.raises(ValueError, match="at least one pseudo-input"):
+        VampPriorVAE(THREE, pseudo=0)
+    with pytest.raises(ValueError, match="at least one draw k"):
+        IWAE(THREE, k=0)
+    with pytest.raises(ValueError, match="at least one layer of latents"):
+        LadderVAE(THREE, layers=())
