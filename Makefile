@@ -20,7 +20,9 @@ lint: $(READY)  ## style and types
 
 # The extra `peers` goes to a folder of its own, without what it depends on: torchmetrics imports
 # torch-fidelity wherever it sees it, and that needs a torchvision that many machines lack.
-PEERS := geomloss prdc pytorch-fid torch-fidelity torchcfm vendi-score zuko
+PEERS := geomloss prdc pytorch-fid torch-fidelity torchcfm vendi-score zuko \
+	torchgfn certifi einops importlib_metadata orjson psutil pyvers requests tensordict \
+	torch_geometric urllib3 zipp
 .venv/peers/ready: $(READY)
 	$(BIN)/python -m pip install -q --no-deps --upgrade --target .venv/peers -c constraints.txt $(PEERS)
 	touch $@

@@ -45,6 +45,11 @@ from .flows.nsf import NSF
 from .flows.nsf_ar import NSFAR
 from .flows.realnvp import RealNVP
 from .flows.tarflow import TarFlow
+from .gflownet.detailed_balance import DetailedBalance
+from .gflownet.flow_matching import GFlowNetFlowMatching
+from .gflownet.forward_looking import ForwardLooking
+from .gflownet.log_partition_variance import LogPartitionVariance
+from .gflownet.sub_trajectory_balance import SubTrajectoryBalance
 from .gflownet.trajectory_balance import TrajectoryBalance
 from .latent.iaf_vae import IAFVAE
 from .latent.iwae import IWAE
@@ -56,6 +61,10 @@ from .moment.drifting import Drifting
 from .moment.gmmn import GMMN
 from .moment.mmd_gan import MMDGAN
 from .moment.sw_generator import SWGenerator
+from .samplers.ais import AIS
+from .samplers.continuous_gflownet import ContinuousGFlowNet
+from .samplers.hmc import HamiltonianMonteCarlo
+from .samplers.reverse_kl import ReverseKL
 from .transport.consistency import Consistency
 from .transport.flow_matching import FlowMatching
 from .transport.interpolant import Interpolant
@@ -107,7 +116,16 @@ MODELS: dict[str, type[Any]] = {
     "mmd-gan": MMDGAN,
     "sw-generator": SWGenerator,
     "drifting": Drifting,
+    "gfn-fm": GFlowNetFlowMatching,
+    "gfn-db": DetailedBalance,
     "gfn-tb": TrajectoryBalance,
+    "gfn-subtb": SubTrajectoryBalance,
+    "gfn-vargrad": LogPartitionVariance,
+    "gfn-fldb": ForwardLooking,
+    "ais": AIS,
+    "hmc": HamiltonianMonteCarlo,
+    "reverse-kl": ReverseKL,
+    "continuous-gflownet": ContinuousGFlowNet,
     "gmm": GMM,
     "kde": KDE,
     "ppca": PPCA,

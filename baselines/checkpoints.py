@@ -27,7 +27,10 @@ class Checkpoint:
     Attributes:
         seconds: Training time before this process took the run up.
         core_seconds: Processor time of it, of all threads together.
+        beside: What else is written and put back with a state; it has `state` and `go_on`.
     """
+
+    beside: Any = None
 
     def __init__(self, path: Path, every: float = 60.0) -> None:
         self.path, self.every = path, every
@@ -47,7 +50,8 @@ class Checkpoint:
             "seconds": self.seconds + time.monotonic() - self.started,
             "core_seconds": self.core_seconds + time.process_time() - self.cores,
         }
-        text = json.dumps({**note, **spent})
+        beside = self.beside.state() if self.beside is not None else None
+        text = json.dumps({**note, **spent, "beside": beside})
         try:
             held = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
             save_file(held, temporary, metadata={"note": text})
@@ -65,6 +69,8 @@ class Checkpoint:
         except (OSError, SafetensorError, KeyError, ValueError):
             return None
         self.seconds, self.core_seconds = float(note["seconds"]), float(note["core_seconds"])
+        if self.beside is not None and note.get("beside") is not None:
+            self.beside.go_on(note["beside"])
         return tensors, note
 
     def clear(self) -> None:

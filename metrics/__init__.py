@@ -52,11 +52,13 @@ from .estimate import Estimate, EstimatedMetric
 from .exact.exact_law import (
     EmpiricalL1Distance,
     EmpiricalTotalVariation,
+    JensenShannonDivergence,
     L1Distance,
     LogZError,
     TotalVariation,
     empirical_l1_distance,
     empirical_total_variation,
+    jensen_shannon_divergence,
     l1_distance,
     log_z_error,
     total_variation,
@@ -71,6 +73,17 @@ from .memorisation.feature_likelihood import (
     feature_likelihood_divergence,
 )
 from .memorisation.nearest_neighbour_ratio import NearestNeighbourRatio, nearest_neighbour_ratio
+from .reward.points import RewardCorrelation, TopReward, reward_correlation, top_reward
+from .reward.weights import (
+    EffectiveSampleSize,
+    ELBOGap,
+    EUBOGap,
+    ImportanceLogZError,
+    effective_sample_size,
+    elbo_gap,
+    eubo_gap,
+    importance_log_z_error,
+)
 
 FUNCTIONS: dict[type[EstimatedMetric], Callable[..., Any]] = {
     # Distances between samples
@@ -114,10 +127,18 @@ FUNCTIONS: dict[type[EstimatedMetric], Callable[..., Any]] = {
     ReverseKLToTruth: reverse_kl_to_truth,
     TotalVariation: total_variation,
     L1Distance: l1_distance,
+    JensenShannonDivergence: jensen_shannon_divergence,
     EmpiricalTotalVariation: empirical_total_variation,
     EmpiricalL1Distance: empirical_l1_distance,
     LogZError: log_z_error,
     FisherDivergence: fisher_divergence,
+    # Samplers of a reward
+    EffectiveSampleSize: effective_sample_size,
+    ELBOGap: elbo_gap,
+    EUBOGap: eubo_gap,
+    ImportanceLogZError: importance_log_z_error,
+    TopReward: top_reward,
+    RewardCorrelation: reward_correlation,
 }
 
 __all__ = [

@@ -38,7 +38,7 @@ class NADE(Autoregressive):
         decay: Weight decay (AdamW).
     """
 
-    paper = "Larochelle & Murray 2011, AISTATS"
+    paper = "Larochelle & Murray 2011"
     network = "out"
     order: Tensor
 

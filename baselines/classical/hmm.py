@@ -68,7 +68,7 @@ class HMM(Counted):
         max_rows: Most training rows, drawn at random; all by default.
     """
 
-    paper = "Baum, Petrie, Soules & Weiss 1970"
+    paper = "Baum, Petrie & others 1970"
     is_floor = False
 
     initial: Tensor

@@ -91,7 +91,8 @@ class EBM(NeuralModel):
         self.chain, self.step, self.moves = chain, step, moves
         self.buffer, self.restart, self.decay, self.steps = buffer, restart, decay, steps
         D, K = domain.dim, domain.levels or 0
-        self.one_hot = K == 2 or domain.is_nominal or domain.is_enumerable
+        enumerable = domain.unrestricted.is_enumerable
+        self.one_hot = K == 2 or domain.is_nominal or enumerable
         if self.one_hot:
             self.net = encoder(domain, K, 1, hidden, channels)
             self.register_buffer("marginals", torch.full((D, K), -math.log(max(K, 1))))
@@ -99,7 +100,7 @@ class EBM(NeuralModel):
             self.net = critic(domain, hidden, channels, activation=nn.SiLU)
             self.register_buffer("mean", torch.zeros(D))
             self.register_buffer("std", torch.ones(D))
-        self.knows_log_z = domain.is_enumerable or (domain.levels is None and D in POINTS)
+        self.knows_log_z = enumerable or (domain.levels is None and D in POINTS)
         if self.knows_log_z:
             self.register_buffer("log_normaliser", torch.zeros((), dtype=torch.double))
         known = Likelihood.EXACT if self.knows_log_z else Likelihood.UNNORMALIZED
@@ -132,7 +133,7 @@ class EBM(NeuralModel):
     def normaliser(self) -> Tensor:
         """Returns log of the sum, or of the integral over u, of exp(-E); float64, a scalar."""
         if self.one_hot:
-            states = self.domain.states().to(self.device)
+            states = self.domain.unrestricted.states().to(self.device)
             return log_sum(lambda x: -self.energy(self.encode(x)), states)
         return by_quadrature(lambda u: -self.energy(u), self.domain.dim, self.mean)
 

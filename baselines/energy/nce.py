@@ -44,7 +44,7 @@ class NCE(EBM):
         lr: Learning rate.
     """
 
-    paper = "Gutmann & Hyvarinen 2012, JMLR"
+    paper = "Gutmann & Hyvarinen 2012"
 
     def __init__(
         self,

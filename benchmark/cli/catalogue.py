@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..contract.task import Domain
 from ..names import known
 from ..plugged import LOADED, origin
+from ..tasks.rewards.environments import Grid, Places
 
 if TYPE_CHECKING:
     from ..contract.model import Likelihood
@@ -21,8 +22,8 @@ Thing = dict[str, Any]
 DOMAINS = {
     "real": Domain((2,)),
     "image": Domain((1, 8, 8), levels=17),
-    "binary": Domain((4,), levels=2),
-    "grid": Domain((2,), levels=8),
+    "binary": Domain((4,), levels=2, environment=Places(4)),
+    "grid": Domain((2,), levels=8, environment=Grid(2, 8)),
 }
 UNSUPPORTED = "not supported"
 

@@ -94,7 +94,8 @@ def _states(task: Task, rows: Tensor, figure: Figure) -> str:
         for i, j in pairs
     }
     if dim == 2 and task.log_density is not None:
-        panels["the exact law"] = task.log_density(task.domain.states()).exp()
+        law = task.log_density(task.domain.states()).exp()
+        panels["the exact law"] = task.domain.on_grid(law)
     top = max(float(p.max()) for p in panels.values())
     columns = min(3, len(panels))
     lines = math.ceil(len(panels) / columns)

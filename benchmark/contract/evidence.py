@@ -21,6 +21,10 @@ class Evidence:
         log_prob_samples: The same of its own samples, shape `(N,)`; only of exact models.
         law: Exact probability of every state of an enumerable domain, shape `(S,)`.
         log_z: The model's estimate of the reward's log normaliser in nats, a scalar.
+        log_weights: log R(x) - log q of its own draws against a reward, in nats, shape `(N,)`;
+            None of models with an exact likelihood, whose q is p(x).
+        log_weights_test: The same of test rows, in nats, shape `(M,)`.
+        log_prob_points: What the model says of the task's `reward_points`, in nats, shape `(P,)`.
     """
 
     samples: Tensor | None = None
@@ -29,6 +33,9 @@ class Evidence:
     log_prob_samples: Tensor | None = None
     law: Tensor | None = None
     log_z: Tensor | None = None
+    log_weights: Tensor | None = None
+    log_weights_test: Tensor | None = None
+    log_prob_points: Tensor | None = None
 
     def save(self, path: Path) -> None:
         """Writes what there is as safetensors."""

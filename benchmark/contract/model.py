@@ -57,7 +57,7 @@ class GenerativeModel(ABC):
 
     Attributes:
         family: "latent", "adversarial", "flow", "autoregressive", "diffusion", "transport",
-            "energy", "moment", "gflownet", "classical", "control", or "user".
+            "energy", "moment", "gflownet", "sampler", "classical", "control", or "user".
         paper: arXiv id or citation.
         learns_from: What `fit` needs of the task: "samples" or "reward"; the controls of this
             package learn from the whole "task".
@@ -145,6 +145,41 @@ class GenerativeModel(ABC):
             draws: As in `log_prob`.
         """
         return "exact" if self.likelihood is Likelihood.EXACT else ""
+
+    def proposals(self, n: int) -> tuple[Tensor, Tensor]:
+        """Draws n points with what importance weights against a reward need.
+
+        log R(x) - log q is an importance weight: R(x) / q has the mean Z. Models of an EXACT
+        likelihood need not write it, nor `log_proposal`: their q is p(x).
+
+        Args:
+            n: Number of points.
+
+        Returns:
+            Points of the domain, shape `(n, *shape)`, and log q in nats, shape `(n,)`: of a
+            sampler that goes through other variables, log of its density over all of them less
+            that of a law of the others given x.
+
+        Raises:
+            NotImplementedError: The model has no weights.
+        """
+        raise NotImplementedError
+
+    def log_proposal(self, x: Tensor) -> Tensor:
+        """Returns log q of given points, the other variables drawn by their law given x.
+
+        Over points drawn from R / Z, the mean of log R(x) - log q is at least log Z.
+
+        Args:
+            x: Points of the domain, shape `(B, *shape)`.
+
+        Returns:
+            In nats, shape `(B,)`.
+
+        Raises:
+            NotImplementedError: The model has no such law.
+        """
+        raise NotImplementedError
 
     def log_z(self) -> float | None:
         """Returns the model's estimate of the reward's log normaliser in nats, if it has one."""

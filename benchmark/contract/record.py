@@ -27,6 +27,8 @@ SETTLED: tuple[Status, ...] = ("ok", "not admitted")
 Phase = Literal["", "train", "probe", "score"]
 
 
+# In a curve: modes that training came upon, by the number of states whose reward it asked for.
+MODES = "modes found"
 MOST = 500  # characters of a reason or a note
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .environment import Environment, listed_points
+
 Layout = Literal["vector", "image", "bits", "sequence", "grid"]
 SPLITS = ("train", "val", "test", "holdout")
 # Domains of at most this many points are enumerated: exact laws, sums to one.
@@ -26,12 +28,15 @@ class Domain:
         ordered: Whether neighbouring levels are alike (pixels, counts) or mere names (tokens).
         layout: What coordinates are to each other, by which nets are chosen: "image" for shapes
             `(C, H, W)`, "vector" otherwise, unless "bits", "sequence" or "grid" is said.
+        environment: How a point is built step by step, on tasks with a reward that say it. It
+            also says which combinations of levels are points, where not all are.
     """
 
     shape: tuple[int, ...]
     levels: int | None = None
     ordered: bool = True
     layout: Layout | None = None
+    environment: Environment | None = None
 
     def __post_init__(self) -> None:
         if self.layout is None:
@@ -53,8 +58,15 @@ class Domain:
         return len(self.shape) == 3
 
     @property
+    def is_restricted(self) -> bool:
+        """Whether only some combinations of levels are points: sets of a size, acyclic graphs."""
+        return self.environment is not None and not self.environment.is_full
+
+    @property
     def num_states(self) -> float:
         """Number of points of the domain; infinite where it is real-valued or above 1e304."""
+        if self.environment is not None and self.is_restricted:
+            return self.environment.num_points
         if self.levels is None or self.dim * math.log(self.levels) > 700:  # beyond float64
             return math.inf
         return float(self.levels) ** self.dim
@@ -68,22 +80,62 @@ class Domain:
         """Returns every point of a small discrete domain, in lexicographic order.
 
         Returns:
-            int64, shape `(levels ** D, *shape)`.
+            int64, shape `(S, *shape)`.
 
         Raises:
             ValueError: The domain is real-valued or has more than 2^20 points.
         """
         if self.levels is None or self.num_states > 2**20:
             raise ValueError(f"Expected a domain of at most 2^20 points, got {self.num_states:g}.")
+        if self.environment is not None and self.is_restricted:
+            return listed_points(self.environment).reshape(-1, *self.shape)
         axes = [torch.arange(self.levels)] * self.dim
         return torch.cartesian_prod(*axes).reshape(-1, *self.shape)
 
     def index(self, x: Tensor) -> Tensor:
-        """Returns the row of each point in `states()`: shape `(N, *shape)` to int64 `(N,)`."""
+        """Returns the row of each point in `states()`: shape `(N, *shape)` to int64 `(N,)`.
+
+        Combinations of levels that are no points have the row after the last, S.
+        """
         if self.levels is None:
             raise ValueError("Expected a discrete domain, got a real-valued one.")
-        place = self.levels ** torch.arange(self.dim - 1, -1, -1, device=x.device)
+        code = self._code(x)
+        if not self.is_restricted:
+            return code
+        known = self._code(self.states().to(x.device))
+        row = torch.searchsorted(known, code).clamp(max=len(known) - 1)
+        return row.where(known[row] == code, len(known))
+
+    def _code(self, x: Tensor) -> Tensor:
+        place = (self.levels or 0) ** torch.arange(self.dim - 1, -1, -1, device=x.device)
         return (x.flatten(1).long() * place).sum(1)
+
+    @property
+    def unrestricted(self) -> Domain:
+        """The domain in which all combinations of levels are points."""
+        return replace(self, environment=None)
+
+    def on_grid(self, law: Tensor) -> Tensor:
+        """Returns a law as it is kept, `(S,)` or longer, over all combinations of levels.
+
+        Shape `(levels ** D,)`; the law itself where that is above 2^16 entries.
+        """
+        every = self.unrestricted
+        if not (self.is_restricted and every.is_enumerable):
+            return law
+        full = law.new_zeros(int(every.num_states))
+        full[every.index(self.states())] = law[: int(self.num_states)]
+        return full
+
+    def completed(self, law: Tensor) -> Tensor:
+        """Returns a law over `states()`, `(S,)`, as laws are kept.
+
+        Where not all combinations of levels are points, an entry S is added: the probability of
+        what is no point, 1 - sum.
+        """
+        if not self.is_restricted:
+            return law
+        return torch.cat([law, (1 - law.sum(0, keepdim=True)).clamp(min=0)])
 
     def check(self, name: str, x: Tensor) -> Tensor:
         """Returns `x` if every row is a point of the domain.
@@ -162,6 +214,8 @@ class TrainingTask:
         train: Training rows, shape `(N, *shape)`, or None on a task that has only a reward.
         val: Validation rows, for choices; None likewise.
         log_reward: log R(x) in nats, `(B, *shape)` to `(B,)`, on reward tasks.
+        log_partial_reward: On reward tasks with an environment what its states on the way are
+            worth, in nats, `(N, W)` to `(N,)`, where that is known; see `Task`.
         context: On conditional tasks what each row of "train" and "val" is conditioned on, shape
             `(N, *context)`; else empty.
     """
@@ -170,6 +224,7 @@ class TrainingTask:
     train: Tensor | None = None
     val: Tensor | None = None
     log_reward: Callable[[Tensor], Tensor] | None = None
+    log_partial_reward: Callable[[Tensor], Tensor] | None = None
     context: Mapping[str, Tensor] = field(default_factory=dict)
 
     def copied(self) -> TrainingTask:
@@ -197,6 +252,11 @@ class Task:
         draw: Exact sampler: n to `(n, *shape)`, from torch's current random state.
         log_density: Exact log p(x) in nats, `(B, *shape)` to `(B,)`.
         log_reward: log R(x) = log p(x) + log_z in nats.
+        log_partial_reward: What states of the environment on the way are worth, in nats, `(N, W)`
+            to `(N,)`: 0 at the source, log R(x) at states that can only stop, or at all states
+            where all may stop.
+        reward_points: Points at which log p(x) of a model is ranked against log R(x), shape
+            `(N, *shape)`; the test rows where none are given.
         log_z: Exact log of the normaliser of the reward, in nats.
         entropy: Exact entropy of p in nats.
         modes: The modes, where they are known.
@@ -222,6 +282,8 @@ class Task:
     draw: Callable[[int], Tensor] | None = None
     log_density: Callable[[Tensor], Tensor] | None = None
     log_reward: Callable[[Tensor], Tensor] | None = None
+    log_partial_reward: Callable[[Tensor], Tensor] | None = None
+    reward_points: Tensor | None = None
     log_z: float | None = None
     entropy: float | None = None
     modes: Modes | None = None
@@ -250,4 +312,11 @@ class Task:
     def for_training(self) -> TrainingTask:
         """Returns what a model may see."""
         context = {k: c for k, c in self.context.items() if k in ("train", "val")}
-        return TrainingTask(self.domain, self.train, self.val, self.log_reward, context)
+        return TrainingTask(
+            self.domain,
+            self.train,
+            self.val,
+            self.log_reward,
+            self.log_partial_reward,
+            context,
+        )

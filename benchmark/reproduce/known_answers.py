@@ -186,26 +186,27 @@ EDGE = "H = 16: 3/15 lies on the ring's edge, where floating point counts states
 
 def hypergrid_exact() -> Iterator[Finding]:
     """Log Z, states of highest reward and the uniform law's L1 distance, in closed form."""
-    for row in those("gflownet_hypergrid_exact", source_id="hypergrid_exact"):
-        found = re.fullmatch(r"Hypergrid (\d+)\^(\d+) R0=([\d.]+)", row.dataset)
+    for row in those("gflownet_hypergrid_exact"):
+        found = re.fullmatch(r"Hypergrid (\d+)\^(\d+) R0=([\d.]+)( \(2021 DAG.*\))?", row.dataset)
         if found is None:
             continue
         height, dim, r0 = int(found[1]), int(found[2]), float(found[3])
-        grid = Hypergrid(dim, height, r0)
+        grid = Hypergrid(dim, height, r0, stops_at_edge=bool(found[4]))
         ours = {
             "log_partition": lambda g=grid: g.log_z,
-            "mode_states": lambda g=grid: float(len(g.values[2]) ** g.dim),
+            "mode_states": lambda g=grid: float(g.counts[2]),
+            "terminal_states": lambda g=grid: float(g.counts[0]),
             "l1_uniform_sampler": lambda g=grid: _uniform_l1(g),
         }.get(row.metric)
         if ours is not None:
-            tolerance = 0.0 if row.metric == "mode_states" else 5.1e-6
+            tolerance = 0.0 if row.metric.endswith("_states") else 5.1e-6
             note = EDGE if height == 16 else ""
             yield Finding(row, ours(), None, tolerance, note)
 
 
 def _uniform_l1(grid: Hypergrid) -> float:
     """Sum over states of |1 / H^D - p|, by the three levels of the reward."""
-    every, outer, ring = (len(values) ** grid.dim for values in grid.values)
+    every, outer, ring = grid.counts
     total = sum(grid.masses)
     levels = (
         (every - outer, grid.r0),

@@ -124,7 +124,24 @@ def _samples(
     if model.likelihood is Likelihood.EXACT:
         with _axis(job, "likelihood"):
             own, reason = _tried(partial(log_probs, model, samples, context, None))
-    return Evidence(samples=samples, context=context, log_prob_samples=own), cost, reason
+    weights, why = _weights(job, model, task, n)
+    evidence = Evidence(
+        samples=samples, context=context, log_prob_samples=own, log_weights=weights
+    )
+    return evidence, cost, reason or why
+
+
+def _weights(job: Job, model: GenerativeModel, task: Task, n: int) -> tuple[Tensor | None, str]:
+    """Log R(x) - log q of n draws; None without a reward, or where q is an exact p(x)."""
+    reward, ask = task.log_reward, getattr(model, "proposals", None)
+    if reward is None or ask is None or model.likelihood is Likelihood.EXACT:
+        return None, ""
+    with _axis(job, "weights"):
+        found, why = _tried(partial(ask, n))
+    if found is None:
+        return None, why
+    x, log_q = checked_samples(found[0], n, task.domain), plain(found[1], "log_q")
+    return reward(x).double() - log_q, why
 
 
 def contexts(task: Task, question: Probe, n: int) -> Tensor | None:
@@ -180,7 +197,7 @@ def likelihoods(question: Probe, model: GenerativeModel, task: Task) -> tuple[Ev
         The evidence, and why something of it is missing; empty where the model does not offer it.
     """
     log_prob = law = None
-    reasons = ["", ""]
+    reasons = ["", "", "", ""]
     if model.likelihood in CLAIMS and task.test is not None:
         context = task.context.get("test")
         context = None if context is None else judged(context, question)
@@ -189,12 +206,35 @@ def likelihoods(question: Probe, model: GenerativeModel, task: Task) -> tuple[Ev
     if model.likelihood is Likelihood.EXACT and task.domain.is_enumerable and not task.conditional:
         law, reasons[1] = _tried(partial(log_probs, model, task.domain.states(), None, None))
     log_z, why = _tried(model.log_z)
+    points, reasons[2] = _points(question, model, task)
+    weights, reasons[3] = _weights_test(question, model, task)
     evidence = Evidence(
+        log_prob_points=points,
+        log_weights_test=weights,
         log_prob=log_prob,
-        law=None if law is None else law.exp(),
+        law=None if law is None else task.domain.completed(law.exp()),
         log_z=None if log_z is None else torch.tensor(float(log_z)),
     )
     return evidence, next(filter(None, (*reasons, why)), "")
+
+
+def _points(question: Probe, model: GenerativeModel, task: Task) -> tuple[Tensor | None, str]:
+    """What a model says of the points at which it is ranked against the reward."""
+    if task.reward_points is None or model.likelihood not in CLAIMS:
+        return None, ""
+    return _tried(partial(log_probs, model, task.reward_points, None, question.draws))
+
+
+def _weights_test(
+    question: Probe, model: GenerativeModel, task: Task
+) -> tuple[Tensor | None, str]:
+    """Log R(x) - log q of test rows; None without a reward, or where q is an exact p(x)."""
+    reward, ask = task.log_reward, getattr(model, "log_proposal", None)
+    if reward is None or ask is None or task.test is None or model.likelihood is Likelihood.EXACT:
+        return None, ""
+    x = judged(task.test, question)
+    log_q, why = _tried(lambda: plain(ask(x.to(model.device)), "log_proposal"))
+    return None if log_q is None else reward(x).double() - log_q, why
 
 
 def _tried(ask: Callable[[], Answered]) -> tuple[Answered | None, str]:

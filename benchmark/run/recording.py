@@ -92,7 +92,7 @@ def shown(root: Path, key: str, task: Task, evidence: Evidence, curve: str) -> d
         np.save(folder / "samples.npy", evidence.samples[:n].numpy())
         names["samples"] = "samples.npy"
     if evidence.law is not None:
-        np.save(folder / "law.npy", evidence.law.numpy())
+        np.save(folder / "law.npy", task.domain.on_grid(evidence.law).numpy())
         names["law"] = "law.npy"
     return {name: File.of(folder / file, root) for name, file in names.items()}
 

@@ -15,6 +15,7 @@ from ..contract.model import GenerativeModel
 from .cost import Clock, PeakMemory
 from .seeding import all_seeded, derived_seed
 from .users.user_model import build
+from .visits import watched
 
 if TYPE_CHECKING:
     from .job import Job
@@ -37,6 +38,8 @@ def train(job: Job, task: Any, store: Store) -> GenerativeModel:
         model = made(job)
         memory, clock = PeakMemory(job.device), Clock(job.device)
         checkpoint = _checkpoint(job, store)
+        learns_from = getattr(job.model.load(), "learns_from", "samples")
+        task, checkpoint.beside = watched(task, job.task, learns_from)
         if getattr(model, "resumes", False) is True:
             model.fit(task, job.budget, checkpoint)  # type: ignore[call-arg]
         else:
@@ -50,7 +53,8 @@ def train(job: Job, task: Any, store: Store) -> GenerativeModel:
             save_file(state, folder / "weights.safetensors")
             layout = getattr(model, "layout", lambda: None)()
             (folder / "layout.json").write_text(json.dumps(layout))
-        curve = [list(row) for row in getattr(model, "curve", [])]
+        found = checkpoint.beside.curve() if checkpoint.beside is not None else []
+        curve = [list(row) for row in [*getattr(model, "curve", []), *found]]
         (folder / "curve.json").write_text(json.dumps(curve))
         cost = _cost(model, job, seconds, of_cores, peak)
         (folder / "cost.json").write_text(json.dumps(cost))

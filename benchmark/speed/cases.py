@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -229,6 +230,21 @@ OT_CFM_STEPS: dict[str, Any] = {
     "faster": 1,
 }
 
+GFN_STEPS: dict[str, Any] = {
+    "ours": partial(training.gfn, "gfn-tb"),
+    "peers": (Contender("torchgfn", training.gfn_tb_torchgfn, "gfn"),),
+    "flops": no_floor,
+    "faster": 4,
+}
+
+
+def _as_fast_as_tb(objective: str) -> dict[str, Any]:
+    """Another objective beside trajectory balance, which may be 1.5 times as fast."""
+    tb = Contender("gfn-tb", partial(training.gfn, "gfn-tb"), "torch")
+    ours = partial(training.gfn, objective)
+    return {"ours": ours, "peers": (tb,), "flops": no_floor, "faster": 1 / 1.5}
+
+
 CASES = {
     case.name: case
     for case in (
@@ -254,5 +270,10 @@ CASES = {
         Case("maf-steps-64", 10_000, 64, **MAF_STEPS),
         Case("ffjord-steps-2", 10_000, 2, **FFJORD_STEPS),
         Case("ot-cfm-steps-2", 10_000, 2, **OT_CFM_STEPS),
+        Case("gfn-tb-steps-8x8", 1_000, 2, **GFN_STEPS),
+        *(
+            Case(f"{name}-steps-8x8", 1_000, 2, **_as_fast_as_tb(name))
+            for name in ("gfn-fm", "gfn-db", "gfn-subtb", "gfn-vargrad", "gfn-fldb")
+        ),
     )
 }

@@ -40,6 +40,17 @@ def without_torchvision() -> None:
             setattr(sys.modules[parent], child, module)
 
 
+def without_attention() -> None:
+    """Puts an empty linear_attention_transformer in place of the real one, for this process.
+
+    torchgfn imports it for a net that is not used here; it and what it imports are six packages.
+    """
+    name = "linear_attention_transformer"
+    module = ModuleType(name)
+    module.__dict__["LinearAttentionTransformer"] = type(name, (), {})
+    sys.modules.setdefault(name, module)
+
+
 class Features(nn.Module):
     """What stands in for torchmetrics' network: rows of features pass as they are."""
 

@@ -19,6 +19,8 @@ from ...baselines import MODELS
 from ...baselines.nets.time import TimeMLP
 from ..contract.model import Budget
 from ..contract.task import Domain, TrainingTask
+from ..tasks.rewards.hypergrid import hypergrid
+from .peers import without_attention
 
 STEPS, BATCH, LR, JUDGED = 200, 128, 2e-3, 1024
 CONTINUOUS = 30  # steps of continuous flows
@@ -192,3 +194,53 @@ def ot_cfm_torchcfm(x: Tensor, y: Tensor) -> float:
     cfm: Any = import_module("torchcfm.conditional_flow_matching")
     matcher = cfm.ExactOptimalTransportConditionalFlowMatcher(sigma=1e-4)
     return _torchcfm(matcher, x, y)
+
+
+GRID, ROLLOUTS, GRID_HIDDEN, GRID_LR, LOG_Z_LR = 8, 16, (256, 256), 1e-3, 0.1
+
+
+def gfn(objective: str, x: Tensor, y: Tensor) -> float:
+    """Steps of a GFlowNet on the hypergrid of side 8 in as many coordinates; its log Z.
+
+    Args:
+        objective: A name of `MODELS`.
+        x: Rows, of which the number of coordinates is taken.
+        y: Not looked at.
+    """
+    torch.manual_seed(0)
+    task = hypergrid(x.shape[1], GRID).task
+    given = {"learns_backward": True} if objective != "gfn-fm" else {}
+    model = MODELS[objective](task.domain, hidden=GRID_HIDDEN, lr=GRID_LR, **given)
+    model.fit(task.for_training(), Budget(STEPS, ROLLOUTS))
+    return float(model.log_z() or 0.0)
+
+
+def gfn_tb_torchgfn(x: Tensor, y: Tensor) -> float:
+    """Trajectory balance of torchgfn: as many units, a shared trunk, its grid; its log Z."""
+    without_attention()
+    names = ("gym", "gflownet", "estimators", "preprocessors", "utils.modules")
+    gym, flow, estimators, preprocessors, modules = (import_module(f"gfn.{n}") for n in names)
+    torch.manual_seed(0)
+    env: Any = gym.HyperGrid(x.shape[1], GRID)
+    codes = preprocessors.KHotPreprocessor(GRID, x.shape[1])
+    forward = modules.MLP(codes.output_dim, env.n_actions)
+    backward = modules.MLP(codes.output_dim, env.n_actions - 1, trunk=forward.trunk)
+    make = estimators.DiscretePolicyEstimator
+    model: Any = flow.TBGFlowNet(
+        make(forward, env.n_actions, preprocessor=codes),
+        make(backward, env.n_actions, preprocessor=codes, is_backward=True),
+    )
+    optimizer = torch.optim.Adam(
+        [
+            {"params": model.pf_pb_parameters(), "lr": GRID_LR},
+            {"params": model.logz_parameters(), "lr": LOG_Z_LR},
+        ]
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+    for _ in range(STEPS):
+        episodes = model.sample_trajectories(env, n=ROLLOUTS, epsilon=0.05)
+        optimizer.zero_grad()
+        model.loss(env, episodes).backward()
+        optimizer.step()
+        schedule.step()
+    return float(model.logZ.detach())

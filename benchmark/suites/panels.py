@@ -19,6 +19,8 @@ Panel = Mapping[str, Callable[[], EstimatedMetric]]
 EXEMPLARS = ("vae", "gan", "nsf", "made", "ddpm", "flow-matching", "ebm", "gmmn")
 CLASSICAL = ("gmm", "kde")
 FLOORS = ("gaussian", "histogram", "ngram", "chow-liu")
+GFLOWNETS = ("gfn-fm", "gfn-db", "gfn-tb", "gfn-subtb", "gfn-vargrad", "gfn-fldb")
+SAMPLERS = ("ais", "hmc", "reverse-kl", "continuous-gflownet")
 CONTROLS = ("oracle", "memoriser", "mode-dropper", "noise")
 
 
@@ -27,7 +29,7 @@ def named(*names: str) -> dict[str, type[Any]]:
     return {name: MODELS[name] for name in names}
 
 
-# Who learns from samples: everybody but the GFlowNets.
+# Who learns from samples: everybody but the GFlowNets and the samplers of a reward.
 SAMPLE_MODELS = named(*EXEMPLARS, *CLASSICAL, *FLOORS, *CONTROLS)
 
 # At 500 pixels and more: a covariance of all pixels costs D^2 a row and iteration.
@@ -61,6 +63,15 @@ STATES: Panel = {
     "empirical_total_variation": metrics.EmpiricalTotalVariation,
     "empirical_l1_distance": metrics.EmpiricalL1Distance,
     "log_z_error": metrics.LogZError,
+}
+REWARD: Panel = {
+    "jensen_shannon_divergence": metrics.JensenShannonDivergence,
+    "effective_sample_size": metrics.EffectiveSampleSize,
+    "elbo_gap": metrics.ELBOGap,
+    "eubo_gap": metrics.EUBOGap,
+    "importance_log_z_error": metrics.ImportanceLogZError,
+    "top_reward": metrics.TopReward,
+    "reward_correlation": metrics.RewardCorrelation,
 }
 
 # What a suite asks beside samples and likelihoods: quality at a few function evaluations.

@@ -11,6 +11,13 @@ from ..contract.task import Domain
 SMALL, NARROW, WIDE, WIDER, ONE = (64, 64), (128, 128), (256, 256), (512, 512), (1024,)
 DEEP, BROAD = (128, 128, 128), (256, 256, 256)
 
+GFLOWNET: Mapping[str, tuple[Any, ...]] = {
+    "batch_size": (64, 128, 256),
+    "hidden": (NARROW, WIDE),
+    "epsilon": (0.01, 0.05),
+    "lr": (1e-3, 2e-3, 5e-3),
+}
+
 # What has no effect on a domain, such as the channels of a net on vectors, is not drawn there
 # (`effective`).
 SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
@@ -323,11 +330,25 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "temperatures": ((0.02, 0.05, 0.2), (0.05, 0.2)),
         "lr": (1e-3, 2e-3, 5e-3),
     },
-    "gfn-tb": {
-        "batch_size": (64, 128),
+    **dict.fromkeys(("gfn-fm", "gfn-db", "gfn-vargrad", "gfn-fldb"), GFLOWNET),
+    "gfn-tb": {**GFLOWNET, "log_z_lr": (0.05, 0.1)},
+    "gfn-subtb": {**GFLOWNET, "weight": (0.8, 0.9, 0.99)},
+    "ais": {"scale": (1.0, 3.0, 40.0), "particles": (4096,), "leapfrog": (3, 5, 10)},
+    "hmc": {"scale": (1.0, 3.0, 40.0), "chains": (512, 2048), "leapfrog": (5, 10)},
+    "reverse-kl": {
+        "batch_size": (256, 512),
+        "scale": (1.0, 3.0, 40.0),
+        "transforms": (4, 6),
+        "bins": (8, 16),
+        "lr": (1e-3, 2e-3),
+    },
+    "continuous-gflownet": {
+        "batch_size": (128, 256),
+        "scale": (1.0, 3.0, 40.0),
         "hidden": (NARROW, WIDE),
+        "steps": (25, 50),
+        "exploration": (0.0, 0.2),
         "lr": (1e-3, 2e-3, 5e-3),
-        "log_z_lr": (0.05, 0.1),
     },
 }
 

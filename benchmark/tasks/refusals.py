@@ -38,6 +38,14 @@ DISCRETE = {
     "kernel_distance": _NO_IMAGES,
 }
 
+# Discrete points of a known law, too many to be listed: with modes that are known, and without.
+MANY_POINTS = {
+    name: reason
+    for name, reason in DISCRETE.items()
+    if name not in _NO_TRUTH and name not in _MODELESS
+}
+MANY_SETS = {**MANY_POINTS, **_MODELESS}
+
 # Images whose classes a classifier tells.
 CLASSIFIED = {
     **dict.fromkeys(_STATES, _MANY),

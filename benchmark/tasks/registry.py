@@ -14,6 +14,7 @@ from .densities.curves import circles, moons, pinwheel, rings, swiss_roll, two_s
 from .densities.highdim import gaussian, mixture, veegan_1200
 from .densities.mixtures import eight_gaussians, grid_25, ring_8, veegan_grid, veegan_ring
 from .densities.shapes import banana, funnel, student_t
+from .densities.targets import gaussians_40, many_well
 from .discrete.debd import SETS, binary
 from .discrete.hmm import hmm
 from .discrete.sequences import jsb_chorales, tinyshakespeare
@@ -24,7 +25,11 @@ from .images.faces import frey_faces, olivetti
 from .images.parquet_sets import celeba_64, cifar10, cifar10_20k, fashion_mnist, mnist
 from .images.stacked_mnist import stacked_mnist
 from .outline import Outline
+from .rewards.bit_sequences import bit_sequences
 from .rewards.hypergrid import hypergrid
+from .rewards.ising import ising
+from .rewards.structures import structures
+from .rewards.subsets import subsets
 from .tables.maf import maf
 from .tables.small import table
 
@@ -79,6 +84,16 @@ TASKS: dict[str, Callable[[], Outline]] = {
     "hypergrid-8x8": partial(hypergrid, 2, 8),
     "hypergrid-64x64": partial(hypergrid, 2, 64),
     "hypergrid-8x8x8x8": partial(hypergrid, 4, 8),
+    "hypergrid-8x8x8x8-sparse": partial(hypergrid, 4, 8, 1e-3, name="hypergrid-8x8x8x8-sparse"),
+    "hypergrid-8x8-2021": partial(hypergrid, 2, 8, 0.1, True, name="hypergrid-8x8-2021"),
+    "hypergrid-8x8x8x8-2021": partial(hypergrid, 4, 8, 0.1, True, name="hypergrid-8x8x8x8-2021"),
+    **{f"bit-sequences-{bits}": partial(bit_sequences, bits) for bits in (1, 2, 4, 8)},
+    **{f"ising-{side}x{side}": partial(ising, side) for side in (3, 4)},
+    "subsets-12-5": partial(subsets, 12, 5),
+    "subsets-30-20": partial(subsets, 30, 20),
+    **{f"structures-{nodes}": partial(structures, nodes) for nodes in (3, 4, 5)},
+    "gaussians-40": gaussians_40,
+    "many-well-32": many_well,
 }
 
 # What has an address in the place of a name: image sets, tables, arrays, texts.

@@ -12,7 +12,7 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ...benchmark.contract.record import SETTLED, Record, TaskRecord
+from ...benchmark.contract.record import MODES, SETTLED, Record, TaskRecord
 from ..tables.board import Board, capital
 from ..tables.columns import Column
 from ..tables.entry import printed
@@ -20,11 +20,13 @@ from ..tables.rounding import Rounded
 from . import svg
 from .attachments import Unshown, curve
 from .gallery import Gallery, gallery_of
+from .modes_plot import modes_plot
 from .nfe_plot import nfe_plot
 from .published import Paper
 
 _FOLDER = Path(__file__).parent / "templates"
 _ARXIV = re.compile(r"(?:arxiv:)?\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})", re.I)
+Rows = list[tuple[float, float]]
 _MARKS = {"=": "=", "<=": "≤", "~": "~"}
 
 
@@ -60,6 +62,7 @@ class Section:
     steps: Markup
     gallery: Gallery
     curves: tuple[Curve, ...]
+    modes: Markup
 
 
 def render_page(
@@ -157,6 +160,7 @@ def _source(name: str) -> Markup:
 
 def _section(task: TaskRecord, board: Board, root: Path) -> Section:
     lead = next((c for c in board.leading if not c.is_cost), None)
+    curves, modes = _curves(board.records, root)
     return Section(
         task=task,
         board=board,
@@ -165,7 +169,8 @@ def _section(task: TaskRecord, board: Board, root: Path) -> Section:
         dots=Markup(svg.dots(board, lead)) if lead else Markup(),
         steps=_steps(board, lead),
         gallery=gallery_of(task, board.records, root),
-        curves=tuple(_curves(board.records, root)),
+        curves=tuple(curves),
+        modes=Markup(modes_plot(modes)),
     )
 
 
@@ -188,9 +193,10 @@ def _counts(records: Sequence[Record]) -> str:
     return ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
 
 
-def _curves(records: Sequence[Record], root: Path) -> list[Curve]:
-    """One curve a model: of the first seed that has one."""
+def _curves(records: Sequence[Record], root: Path) -> tuple[list[Curve], dict[str, Rows]]:
+    """One curve a model, of the first seed that has one; and the modes that training found."""
     found: dict[str, Curve] = {}
+    modes: dict[str, Rows] = {}
     for record in records:
         if record.model in found or "curve" not in record.files:
             continue
@@ -199,10 +205,12 @@ def _curves(records: Sequence[Record], root: Path) -> list[Curve]:
         except Unshown as error:
             found[record.model] = Curve(record.model, record.family, trouble=str(error))
             continue
+        if MODES in players:
+            modes[record.model] = players.pop(MODES)
         if drawn := svg.curves(players):
             names = tuple(players)
             found[record.model] = Curve(record.model, record.family, Markup(drawn), names)
-    return list(found.values())
+    return list(found.values()), modes
 
 
 def _models(records: Sequence[Record]) -> list[Model]:

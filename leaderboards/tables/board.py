@@ -375,17 +375,20 @@ def _floors(column: Column, rows: Sequence[Row]) -> list[tuple[str, Entry]]:
 
 
 def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
-    best = {
-        column: winners(
-            {
-                row.model: row.cells[column]
-                for row in rows
-                if row.may_be_best and not row.cells[column].unfit
-            },
-            column.direction,
-        )
-        for column in ranked
-    }
+    """Marks the best of each column; those that learn from samples and from a reward apart."""
+    best = {column: set[str]() for column in ranked}
+    for source in dict.fromkeys(row.learns_from for row in rows):
+        for column in ranked:
+            best[column] |= winners(
+                {
+                    row.model: row.cells[column]
+                    for row in rows
+                    if row.learns_from == source
+                    and row.may_be_best
+                    and not row.cells[column].unfit
+                },
+                column.direction,
+            )
     return [
         replace(
             row,

@@ -44,11 +44,13 @@ class Annealed:
         log_weight: Log weights of the chains in nats, float64, shape `(C, B)`.
         reverse: Whether the chains ran from the target to the base.
         acceptance: Mean acceptance over the path, shape `(B,)`; None where nothing is rejected.
+        points: Where the chains ended, shape `(C, B, *shape)`.
     """
 
     log_weight: Tensor
     reverse: bool = False
     acceptance: Tensor | None = None
+    points: Tensor | None = None
 
     @property
     def value(self) -> Tensor:
@@ -147,8 +149,8 @@ def ais(
                 accepted, moves = accepted + rate, moves + 1
         if reverse:
             log_weight += (before - beta) * _ratio(log_base, log_target, z, beta, step)
-    log_weight = log_weight[transition.pilots :]
-    return Annealed(log_weight, reverse, accepted / moves if moves else None)
+    rate = accepted / moves if moves else None
+    return Annealed(log_weight[transition.pilots :], reverse, rate, z[transition.pilots :])
 
 
 def _between(log_base: LogDensity, log_target: LogDensity, beta: float) -> LogDensity:

@@ -9,13 +9,14 @@ import torch
 from dgmbench.baselines import MODELS
 from dgmbench.benchmark.contract.model import Likelihood
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
+from dgmbench.benchmark.tasks.rewards.environments import Grid
 
 DOMAINS = {
     "plane": Domain((2,)),
     "digits": Domain((1, 8, 8), levels=17),
     "bits": Domain((12,), levels=2, ordered=False, layout="bits"),
     "tokens": Domain((6,), levels=5, ordered=False, layout="sequence"),
-    "grid": Domain((2,), levels=8, layout="grid"),
+    "grid": Domain((2,), levels=8, layout="grid", environment=Grid(2, 8)),
 }
 NEURAL = {name: cls for name, cls in MODELS.items() if hasattr(cls, "players")}
 CASES = [

@@ -20,7 +20,7 @@ ALLOWED = {
     "metrics.numerics": {"metrics.numerics", "metrics.checks", "metrics.estimate"},
     **{
         f"metrics.{theme}": {f"metrics.{theme}", *METRIC_BASIS}
-        for theme in ("distance", "diversity", "memorisation", "likelihood", "exact")
+        for theme in ("distance", "diversity", "memorisation", "likelihood", "exact", "reward")
     },
     "metrics.features": {"metrics.features"},
     "benchmark": set(),
@@ -42,10 +42,11 @@ ALLOWED = {
         "benchmark.contract", "benchmark.names", "baselines", "metrics",
     },
     "benchmark.speed": {
-        "benchmark.speed", "benchmark.run.cost", "benchmark.contract", "baselines", "metrics",
+        "benchmark.speed", "benchmark.run.cost", "benchmark.contract", "benchmark.tasks",
+        "baselines", "metrics",
     },
     "benchmark.cli": {"benchmark", "baselines", "metrics", "leaderboards", "__version__"},
-    "baselines": {"baselines", "benchmark.contract"},
+    "baselines": {"baselines", "benchmark.contract", "metrics.likelihood"},
     "leaderboards": {"leaderboards", "benchmark.contract.record", "benchmark.contract.files"},
     "leaderboards.hardware": {"benchmark.contract.record"},
     "leaderboards.tables": {"leaderboards.tables", "benchmark.contract.record", "benchmark.names"},

@@ -36,6 +36,11 @@ def inputs(seed: int = 0) -> dict:
         "states": torch.randint(0, 8, (N,), generator=g),
         "log_z_estimate": torch.tensor(3.1),
         "log_z": torch.tensor(3.0),
+        "log_weights": 3.0 - 0.5 * torch.rand(N, generator=g),
+        "log_weights_test": 3.0 + 0.5 * torch.rand(N, generator=g),
+        "log_reward_samples": torch.randn(N, generator=g),
+        "log_prob_points": log_density,
+        "log_reward_points": log_density + torch.rand(N, generator=g),
         "score": torch.randn(N, 4, generator=g),
         "true_score": torch.randn(N, 4, generator=g),
     }
@@ -127,6 +132,7 @@ def test_the_order_of_rows_does_not_matter(cls):
         {"log_prob", "log_density"},
         {"log_prob_samples", "log_density_samples"},
         {"score", "true_score"},
+        {"log_prob_points", "log_reward_points"},
     ]
     shuffled = dict(given)
     for i, name in enumerate(given):

@@ -10,11 +10,12 @@ from dgmbench.baselines.training import NeuralModel
 from dgmbench.benchmark.contract.model import Budget, GenerativeModel, Likelihood, seeded
 from dgmbench.benchmark.contract.task import Domain, Modes, Task
 from dgmbench.benchmark.tasks import load_task
+from dgmbench.benchmark.tasks.rewards.environments import Grid, Subsets
 
 BUDGET = Budget(steps=5, batch_size=32)
 FAMILIES = {
     "latent", "adversarial", "flow", "autoregressive", "diffusion", "transport", "energy",
-    "moment", "gflownet", "classical", "control",
+    "moment", "gflownet", "sampler", "classical", "control",
 }  # fmt: skip
 
 
@@ -30,7 +31,11 @@ def toy(domain: Domain) -> Task:
     with seeded(0):
         data = rows(domain, 400)
     middle = 0.0 if domain.levels is None else 0.33 * (domain.levels - 1)
-    log_reward = None if domain.levels is None else lambda x: -x.float().flatten(1).sum(1)
+
+    def log_reward(x):
+        real = domain.levels is None
+        return -(x.square() if real else x.float()).flatten(1).sum(1)
+
     return Task(
         name="toy",
         version=1,
@@ -48,8 +53,8 @@ def toy(domain: Domain) -> Task:
 DOMAINS = {
     "line": Domain((1,)),
     "plane": Domain((2,)),
-    "grid": Domain((2,), levels=8),
-    "binary": Domain((5,), levels=2),
+    "grid": Domain((2,), levels=8, layout="grid", environment=Grid(2, 8)),
+    "binary": Domain((5,), levels=2, environment=Subsets(5, 2)),
     "image": Domain((1, 4, 4), levels=17),
     "pixels": Domain((3, 4, 4), levels=256),
     "tokens": Domain((5,), levels=5, ordered=False, layout="sequence"),
@@ -60,8 +65,9 @@ EXEMPLARS = {"vae", "gan", "nsf", "made", "transformer", "ddpm", "flow-matching"
 
 
 def first_domain(name: str) -> str:
-    """The plane, or for models of bits alone the bits."""
-    return "plane" if MODELS[name].supports(DOMAINS["plane"]) is None else "binary"
+    """The plane, or for models of integers alone the bits or the grid."""
+    words = [w for w in ("plane", "grid", "binary") if MODELS[name].supports(DOMAINS[w]) is None]
+    return words[0] if words else "binary"
 
 
 def case(name: str, word: str):

@@ -5,6 +5,8 @@ import torch
 from dgmbench.benchmark.contract.model import seeded
 from dgmbench.benchmark.tasks import TASKS, load_task
 
+SHOWN = {"domain", "train", "val", "log_reward", "log_partial_reward", "context"}
+
 
 def loaded(name):
     try:
@@ -68,7 +70,7 @@ def test_a_reward_is_the_density_times_z(task):
 
 def test_what_is_shown_for_training_holds_no_test_row(task):
     shown = task.for_training()
-    assert set(vars(shown)) == {"domain", "train", "val", "log_reward", "context"}
+    assert set(vars(shown)) == SHOWN
 
 
 def test_the_same_name_gives_the_same_rows(task):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from ....metrics.estimate import Estimate, EstimatedMetric
+from ...contract.model import Likelihood
 from ...contract.probe import Probe
 from ...contract.record import Score
 from ...suites.suite import Suite
@@ -17,12 +18,15 @@ from .inputs import Inputs
 from .subset import judged
 
 # Inputs that carry the claim of a likelihood with them.
-CLAIMED = {"log_prob", "log_prob_samples", "law"}
+CLAIMED = {"log_prob", "log_prob_samples", "law", "log_prob_points"}
 # Inputs by which a metric is of one kind of probe.
 KINDS = {
-    "samples": {"samples", "labels", "states", "log_prob_samples", "probabilities", "score"},
-    "likelihood": {"log_prob", "law", "log_z_estimate"},
-}
+    "samples": {
+        "samples", "labels", "states", "log_prob_samples", "probabilities", "score",
+        "log_weights", "log_reward_samples",
+    },
+    "likelihood": {"log_prob", "law", "log_z_estimate", "log_weights_test", "log_prob_points"},
+}  # fmt: skip
 
 Factory = Callable[[], EstimatedMetric]
 
@@ -135,7 +139,12 @@ def protocol(factory: Factory, inputs: Inputs) -> str:
     claimed = bool(CLAIMED & needs)
     parts = [metric_protocol(factory), f"{task.name} v{task.version}"]
     parts += _asked(inputs, claimed)
-    if needs & {"samples", "labels", "states", "log_prob_samples"}:
+    if needs & {"log_weights", "log_weights_test"}:
+        exact = inputs.likelihood is Likelihood.EXACT
+        parts.append("weights of points" if exact else "weights of trajectories")
+    if needs & {"log_prob_points", "log_reward_points"} and task.reward_points is not None:
+        parts.append(f"{len(task.reward_points)} points")
+    if needs & (KINDS["samples"] - {"probabilities", "score"}):
         parts.append(f"{inputs.n} samples")
     if "reference" in needs:
         parts.append(f"against {_reference(inputs)}")
@@ -143,7 +152,7 @@ def protocol(factory: Factory, inputs: Inputs) -> str:
         parts.append(f"{len(task.train)} training rows")
     if {"samples", "reference", "train"} & needs:
         parts.append(f"features {task.feature_map}")
-    if "log_prob" in needs and task.test is not None:
+    if needs & {"log_prob", "log_weights_test"} and task.test is not None:
         parts.append(f"{len(judged(task.test, inputs.probe))} test rows")
     return "; ".join(parts)
 

@@ -21,6 +21,8 @@ from .subset import fixed_subset, judged
 # Samples per state that a count of states needs at least.
 PER_STATE = 5
 
+NO_REWARD = "the task has no reward"
+
 # Names that no probe and no task of these suites gives, with the reason that a table prints.
 NEVER = {
     "probabilities": "no classifier's probabilities are measured here",
@@ -164,6 +166,20 @@ class Inputs:
         given = () if evidence.context is None else (evidence.context,)
         at_samples = None if density is None else partial(density, samples, *given)
         self._put("log_density_samples", at_samples, "the density of the task is not known")
+        self._rewards(samples, evidence)
+
+    def _rewards(self, samples: Tensor, evidence: Evidence) -> None:
+        """Rewards of samples, and their importance weights: of points, or of trajectories."""
+        reward, log_q = self.task.log_reward, evidence.log_prob_samples
+        if reward is None:
+            self.missing |= dict.fromkeys(("log_reward_samples", "log_weights"), NO_REWARD)
+            return
+        self._put("log_reward_samples", partial(reward, samples), "")
+        weights: Any = evidence.log_weights
+        if weights is None and log_q is not None:
+            weights = lambda: reward(samples).double() - log_q  # noqa: E731
+        self._put("log_weights", weights, "the model has no importance weights")
+        self._put("log_z", self.task.log_z, NO_REWARD)
 
     def _likelihood(self, evidence: Evidence) -> None:
         why = self.reason or {
@@ -173,6 +189,24 @@ class Inputs:
         self._put("log_prob", evidence.log_prob, why)
         self._put("law", evidence.law, "the model has no exact law over the states")
         self._put("log_z_estimate", evidence.log_z, "the model does not estimate log Z")
+        self._ranked(evidence)
+
+    def _ranked(self, evidence: Evidence) -> None:
+        """What the model and the reward say of the task's points, and weights of test rows."""
+        task, reward = self.task, self.task.log_reward
+        if reward is None or task.test is None:
+            names = ("log_prob_points", "log_reward_points", "log_weights_test")
+            self.missing |= dict.fromkeys(names, NO_REWARD)
+            return
+        test, said = judged(task.test, self.probe), evidence.log_prob
+        points = test if task.reward_points is None else task.reward_points
+        log_p = said if task.reward_points is None else evidence.log_prob_points
+        self._put("log_prob_points", log_p, "the model gives no likelihood")
+        self._put("log_reward_points", partial(reward, points), "")
+        weights: Any = evidence.log_weights_test
+        if weights is None and self.likelihood is Likelihood.EXACT and said is not None:
+            weights = lambda: reward(test).double() - said  # noqa: E731
+        self._put("log_weights_test", weights, "the model has no importance weights")
 
     def _data_law(self) -> None:
         task, density = self.task, self.task.log_density
@@ -183,14 +217,22 @@ class Inputs:
             at_test = partial(density, judged(task.test, self.probe), *given)
         self._put("log_density", at_test, "the density of the task is not known")
         self._put_target()
-        self._put("log_z", task.log_z, "the task has no reward")
+        self._put("log_z", task.log_z, NO_REWARD)
 
     def _put_target(self) -> None:
         task, density = self.task, self.task.log_density
         if density is None or task.conditional or not task.domain.is_enumerable:
             self.missing["target"] = "the task has no exact law over states"
         else:
-            self._put("target", lambda: density(task.domain.states()).double().exp(), "")
+            self._put("target", partial(_law, task), "")
+
+
+def _law(task: Task) -> Tensor:
+    """The task's exact law over its states, float64."""
+    density = task.log_density
+    if density is None:
+        raise ValueError(f"Expected {task.name} to have a known density, got none.")
+    return task.domain.completed(density(task.domain.states()).double().exp())
 
 
 def log_prob_rows(log_prob: Tensor, most: int = 2048) -> Tensor:

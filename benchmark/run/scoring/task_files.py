@@ -62,7 +62,8 @@ def of_data(task: Task) -> dict[str, np.ndarray]:
         some = fixed_subset(len(task.test), SHOWN if task.domain.is_image else 2048)
         arrays["rows"] = task.test[some].numpy()
     if task.log_density is not None and task.domain.is_enumerable:
-        arrays["law"] = task.log_density(task.domain.states()).double().exp().numpy()
+        law = task.log_density(task.domain.states()).double().exp()
+        arrays["law"] = task.domain.on_grid(law).numpy()
     if task.log_density is not None and task.domain.shape == (2,) and task.domain.levels is None:
         arrays |= _plane(task)
     return arrays

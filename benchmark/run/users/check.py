@@ -17,6 +17,7 @@ from ...contract.task import Domain, TrainingTask
 from ...names import known
 from ...suites.model_file import as_before
 from ...suites.suite import ModelSpec
+from ...tasks.rewards.environments import Grid, Places
 from ..cost import PeakMemory
 from ..processes.workers import Lost, cores, run_local
 from ..seeding import all_seeded
@@ -29,9 +30,9 @@ DOMAINS: Mapping[str, Domain] = {
     "vector": Domain((8,)),
     "image": Domain((1, 8, 8), levels=17),
     "colour-image": Domain((3, 8, 8), levels=256),
-    "bits": Domain((10,), levels=2, layout="bits"),
+    "bits": Domain((10,), levels=2, layout="bits", environment=Places(10)),
     "sequence": Domain((4,), levels=5, ordered=False, layout="sequence"),
-    "grid": Domain((2,), levels=8, layout="grid"),
+    "grid": Domain((2,), levels=8, layout="grid", environment=Grid(2, 8)),
 }
 BUDGET = Budget(steps=20, batch_size=32)
 TRAIN, VAL, DRAWN = 256, 64, 64
@@ -177,8 +178,6 @@ _HOW_TO_REFUSE = (
 
 
 def _refusal(make: Callable[..., Any], domain: Domain) -> str:
-    if getattr(make, "learns_from", "samples") == "reward" and domain.layout != "grid":
-        return "it learns from a reward"
     ask = getattr(make, "supports", None)
     try:
         reason = ask(domain) if callable(ask) else None
@@ -383,17 +382,17 @@ def tiny_task(domain: Domain) -> TrainingTask:
     n, D = TRAIN + VAL, domain.dim
     means = torch.randn(2, D, generator=generator)
     rows = means[torch.arange(n) % 2] + 0.5 * torch.randn(n, D, generator=generator)
-    log_reward = None
+    log_reward = partial(_log_reward, domain.levels)
     if domain.levels is not None:
         share = torch.sigmoid(rows)
         rows = (share * domain.levels).long().clamp(0, domain.levels - 1)
-        if domain.layout == "grid":
-            log_reward = partial(_log_reward, domain.levels)
     rows = rows.reshape(n, *domain.shape)
     return TrainingTask(domain, rows[:TRAIN], rows[TRAIN:], log_reward)
 
 
-def _log_reward(levels: int, x: Tensor) -> Tensor:
-    """A reward with its peak in the middle of the grid."""
+def _log_reward(levels: int | None, x: Tensor) -> Tensor:
+    """A reward with its peak in the middle of the levels, or at 0."""
+    if levels is None:
+        return -x.square().flatten(1).sum(1) / 2
     away = (x.float() - (levels - 1) / 2).abs().flatten(1)
     return -away.sum(1) / levels

@@ -40,22 +40,24 @@ class Law(ABC):
         """Returns the entropy in nats, right to 1e-4, or None where nobody can say."""
 
 
-def drawn(task: Task, draw: Callable[[int], Tensor]) -> Outline:
+def drawn(task: Task, draw: Callable[[int], Tensor], test: int = SIZES["test"]) -> Outline:
     """Returns the outline of a task whose rows are draws, always the same ones.
 
     Args:
         task: The task without rows.
         draw: Exact sampler: n to `(n, *shape)`, from torch's current random state.
+        test: Number of test rows, and so of samples that a suite may compare with them.
     """
+    sizes = {**SIZES, "test": test}
 
     def fixed(split: str) -> Tensor:
         with seeded(SEEDS[split]):
-            return draw(SIZES[split])
+            return draw(sizes[split])
 
     def rows() -> Loaded:
         return Loaded({"train": fixed("train"), "val": fixed("val"), "test": fixed("test")})
 
-    return Outline(task, SIZES, rows)
+    return Outline(task, sizes, rows)
 
 
 def law_task(
@@ -65,6 +67,9 @@ def law_task(
     *,
     modes: Modes | None = None,
     refuses: Mapping[str, str] | None = None,
+    log_reward: Callable[[Tensor], Tensor] | None = None,
+    log_z: float | None = None,
+    kind: str = "",
 ) -> Outline:
     """Returns the task of learning a known law from fixed draws of it.
 
@@ -74,18 +79,26 @@ def law_task(
         card: Where it comes from.
         modes: The modes, where it has some.
         refuses: Metrics that mean nothing here, beside those that no real-valued task admits.
+        log_reward: log R(x) in nats, on tasks that are also learnt from a reward.
+        log_z: log of its normaliser.
+        kind: The kind by which recipes are chosen; "plane" or "vector" where left out.
     """
+    reasons = {**KNOWN_LAW, **(refuses or {})}
+    if log_reward is not None:
+        del reasons["log_z_error"]
     task = Task(
         name=name,
         version=2,  # 1 had 10,000 training rows
         domain=Domain((law.dim,)),
-        kind="plane" if law.dim == 2 else "vector",
+        kind=kind or ("plane" if law.dim == 2 else "vector"),
         draw=law.sample,
         log_density=law.log_prob,
+        log_reward=log_reward,
+        log_z=log_z,
         entropy=law.entropy(),
         modes=modes,
         primary="mmd",
-        refuses={**KNOWN_LAW, **(refuses or {})},
+        refuses=reasons,
         card=card,
     )
     return drawn(task, law.sample)

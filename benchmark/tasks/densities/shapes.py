@@ -119,7 +119,15 @@ def funnel() -> Outline:
         "read the NLL. Second moments are dominated by a few rows.",
     )
     heavy = "Fourth moments are e^9 times a Gaussian's of the same variance: no error bar settles."
-    return law_task("funnel", Funnel(), card, refuses={"frechet_distance": heavy})
+    law = Funnel()
+    return law_task(
+        "funnel",
+        law,
+        card,
+        refuses={"frechet_distance": heavy},
+        log_reward=law.log_prob,
+        log_z=0.0,
+    )
 
 
 def banana() -> Outline:

@@ -6,8 +6,9 @@ A state is x in {0, ..., H-1}^D. With u_i = |x_i / (H - 1) - 1/2|,
 
 Of one coordinate's H values, a are in the outer band and b of these in the ring. So everything is
 in closed form: Z = R0 H^D + a^D / 2 + 2 b^D, and p is a mixture of three uniform laws. All H^D
-states count, as in trajectory balance (arXiv:2201.13259) and torchgfn; in the code of 2021 a state
-with two coordinates at H - 1 cannot be reached, and its log Z differs.
+states count, as in trajectory balance (arXiv:2201.13259) and torchgfn. In the code of 2021 a state
+with two coordinates at H - 1 cannot be reached: a set of v values that holds H - 1 then gives
+(v - 1)^D + D (v - 1)^(D - 1) states in the place of v^D, and log Z differs.
 
 Bands are compared in whole numbers. In floating point H = 16 goes wrong (3/15 is on the ring's
 edge): float64 finds 9 states of highest reward in the plane, the definition has 4.
@@ -21,9 +22,12 @@ import torch
 from torch import Tensor
 
 from ...contract.task import Card, Domain, Modes, Task
-from ..densities.law import drawn
+from ..densities.law import SIZES, drawn
 from ..outline import Outline
 from ..refusals import enumerable
+from .environments import Grid
+
+MOST_TEST = 20_480
 
 
 class Hypergrid:
@@ -33,18 +37,29 @@ class Hypergrid:
         dim: Number D of coordinates.
         height: Number H of values of each.
         r0: Reward R0 > 0 away from the modes.
+        stops_at_edge: Whether only states with at most one coordinate at H - 1 count.
     """
 
-    def __init__(self, dim: int = 2, height: int = 8, r0: float = 0.1) -> None:
+    def __init__(
+        self, dim: int = 2, height: int = 8, r0: float = 0.1, stops_at_edge: bool = False
+    ) -> None:
         if dim < 1 or height < 2 or r0 <= 0:
             raise ValueError(f"Expected D >= 1, H >= 2, R0 > 0, got {dim}, {height}, {r0}.")
         self.dim, self.height, self.r0 = dim, height, r0
+        self.environment = Grid(dim, height, stops_at_edge)
         every = torch.arange(height)
         self.values = [every, every[self._outer(every)], every[self._ring(every)]]
         heights = [r0, 0.5, 2.0]
-        self.masses = [
-            h * len(v) ** dim for h, v in zip(heights, self.values, strict=True)
-        ]  # of the three uniform laws
+        self.counts = [self._count(values) for values in self.values]
+        # Of the three uniform laws.
+        self.masses = [h * n for h, n in zip(heights, self.counts, strict=True)]
+
+    def _count(self, values: Tensor) -> int:
+        """States of the environment whose coordinates are all among some values."""
+        v, edge = len(values), bool((values == self.height - 1).any())
+        if self.environment.is_full or not edge:
+            return v**self.dim
+        return (v - 1) ** self.dim + self.dim * (v - 1) ** (self.dim - 1)
 
     def _outer(self, x: Tensor) -> Tensor:
         """1/4 < u: with a = |2x - (H - 1)|, u = a / (2 (H - 1))."""
@@ -63,7 +78,8 @@ class Hypergrid:
 
     def log_density(self, x: Tensor) -> Tensor:
         """Returns log p(x) in nats: `(B, D)` to float32 `(B,)`."""
-        return self.log_reward(x) - self.log_z
+        log_p = self.log_reward(x) - self.log_z
+        return log_p.where(self.environment.admits(x), -math.inf)
 
     @property
     def log_z(self) -> float:
@@ -73,7 +89,7 @@ class Hypergrid:
     @property
     def entropy(self) -> float:
         """Entropy of p in nats: log Z - E[log R], over the three levels of R."""
-        every, outer, ring = (len(v) ** self.dim for v in self.values)
+        every, outer, ring = self.counts
         levels = ((every - outer, self.r0), (outer - ring, self.r0 + 0.5), (ring, self.r0 + 2.5))
         mean = sum(n * r * math.log(r) for n, r in levels) / sum(self.masses)
         return self.log_z - mean
@@ -84,8 +100,9 @@ class Hypergrid:
         x = torch.empty(n, self.dim, dtype=torch.long)
         for i, values in enumerate(self.values):
             mine = law == i
-            if mine.any():
+            while mine.any():
                 x[mine] = values[torch.randint(len(values), (int(mine.sum()), self.dim))]
+                mine = mine & ~self.environment.admits(x)  # what cannot be reached is drawn anew
         return x
 
     def assign(self, x: Tensor) -> Tensor:
@@ -100,19 +117,27 @@ class Hypergrid:
         return Modes(2**self.dim, self.assign) if len(self.values[2]) else None
 
 
-def hypergrid(dim: int = 2, height: int = 8, r0: float = 0.1, name: str | None = None) -> Outline:
+def hypergrid(
+    dim: int = 2,
+    height: int = 8,
+    r0: float = 0.1,
+    stops_at_edge: bool = False,
+    name: str | None = None,
+) -> Outline:
     """Returns the hypergrid task of H^D states, with reward and with exact draws to learn from.
 
     Args:
         dim: Number D of coordinates.
         height: Number H of values of each.
         r0: Reward away from the modes; the smaller, the harder to find the modes.
+        stops_at_edge: Whether it is the graph of 2021, in which an episode stops at an edge.
         name: Its name; `hypergrid-8x8` and so on where left out.
     """
-    law = Hypergrid(dim, height, r0)
+    law = Hypergrid(dim, height, r0, stops_at_edge)
+    graph = "episodes stop at an edge, as in 2021" if stops_at_edge else "all states"
     card = Card(
         summary=f"A state of the {height}^{dim} hypergrid, reward R0 = {r0:g} away from the "
-        "modes.",
+        f"modes; {graph}.",
         citation="Bengio et al. 2021, Flow Network based Generative Models, arXiv:2106.04399",
         pitfalls="L1 here is a sum over states (older code prints a mean, smaller by H^D); an "
         "exact sampler has a floor above 0; modes are the 2^D regions of highest reward, not "
@@ -120,17 +145,20 @@ def hypergrid(dim: int = 2, height: int = 8, r0: float = 0.1, name: str | None =
     )
     task = Task(
         name=name or "hypergrid-" + "x".join([str(height)] * dim),
-        version=2,  # 1 had 10,000 training rows
-        domain=Domain((dim,), levels=height, layout="grid"),
+        # 1 had 10,000 training rows, 2 had 4,096 test rows on large grids too.
+        version=3 if law.counts[0] > 1000 else 2,
+        domain=Domain((dim,), levels=height, layout="grid", environment=law.environment),
         kind="grid",
         draw=law.draw,
         log_density=law.log_density,
         log_reward=law.log_reward,
+        log_partial_reward=law.log_reward,
         log_z=law.log_z,
         entropy=law.entropy,
         modes=law.modes(),
         primary="empirical_total_variation",
-        refuses=enumerable(height**dim),
+        refuses=enumerable(law.counts[0]),
         card=card,
     )
-    return drawn(task, law.draw)
+    # Five samples a state, where that is not too many: empirical distances ask for them.
+    return drawn(task, law.draw, max(SIZES["test"], min(5 * law.counts[0], MOST_TEST)))

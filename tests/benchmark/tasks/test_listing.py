@@ -37,7 +37,8 @@ def test_tasks_are_grouped_by_kind(narrow, root):
     lines = narrow("tasks")
     heads = [line.split()[0] for line in lines if line.endswith("summary")]
     images = ["image", "colour-image", "binary-image"]
-    assert heads == ["plane", "vector", *images, "table", "binary", "sequence", "grid"]
+    rewards = ["grid", "bit-sequence", "bits", "wide-target", "target"]
+    assert heads == ["plane", "vector", *images, "table", "binary", "sequence", *rewards]
     (mnist,) = (line for line in lines if line.startswith("mnist "))
     assert mnist.split()[:5] == ["mnist", "*", "1x28x28", "256", "50,000"]
 

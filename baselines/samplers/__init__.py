@@ -1,0 +1,1 @@
+"""Samplers of an unnormalised density: they learn from its reward, not from samples."""

@@ -1,0 +1,1 @@
+"""How well a sampler follows a reward: weights, bounds on log Z, ranks, best points."""
