@@ -85,7 +85,7 @@ class GFlowNet(NeuralModel):
         replay: float = 0.0,
         capacity: int = 1000,
         particles: int = 16,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         log_z_lr: float = 0.1,
     ) -> None:
         super().__init__(domain, lr)
