@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import shown
 from .comparison import Comparison
+from .gflownets import GFLOWNET_HYPERGRID
 from .human_ranks import HUMAN_RANKS
 from .known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
 from .metric_checks import NDB_MNIST
@@ -20,6 +21,7 @@ COMPARISONS: dict[str, Comparison] = {
         SANITY_CHECKS,
         NDB_MNIST,
         HUMAN_RANKS,
+        GFLOWNET_HYPERGRID,
     )
 }
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ... import metrics
 from ..contract.model import Budget
-from .panels import CONTROLS, GFLOWNETS, LIKELIHOOD, REWARD, SAMPLERS, STATES, TRUTH, named
+from .panels import (
+    CONTROLS,
+    DISTANCE,
+    GFLOWNETS,
+    LIKELIHOOD,
+    REWARD,
+    SAMPLERS,
+    STATES,
+    TRUTH,
+    named,
+)
 from .spaces import spaces_of
 from .suite import Suite
 
@@ -39,7 +49,7 @@ REWARD_SUITE = Suite(
     ),
     models=MODELS,
     metrics={
-        "energy_distance": metrics.EnergyDistance,
+        **DISTANCE,
         "mode_coverage": metrics.ModeCoverage,
         **LIKELIHOOD,
         **TRUTH,

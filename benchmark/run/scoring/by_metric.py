@@ -104,7 +104,7 @@ def _blank(
         direction={True: "higher", False: "lower"}.get(better, ""),  # type: ignore[arg-type]
         mark=inputs.likelihood.mark if claimed else "",
         probe=inputs.probe.name,
-        estimator=inputs.estimator if claimed else "",
+        estimator=_estimator(factory, inputs),
         protocol=protocol(factory, inputs),
     )
 
@@ -136,12 +136,8 @@ def protocol(factory: Factory, inputs: Inputs) -> str:
     was compared with.
     """
     task, needs = inputs.task, set(arguments_of(factory))
-    claimed = bool(CLAIMED & needs)
     parts = [metric_protocol(factory), f"{task.name} v{task.version}"]
-    parts += _asked(inputs, claimed)
-    if needs & {"log_weights", "log_weights_test"}:
-        exact = inputs.likelihood is Likelihood.EXACT
-        parts.append("weights of points" if exact else "weights of trajectories")
+    parts += _asked(inputs, _estimator(factory, inputs), bool(CLAIMED & needs))
     if needs & {"log_prob_points", "log_reward_points"} and task.reward_points is not None:
         parts.append(f"{len(task.reward_points)} points")
     if needs & (KINDS["samples"] - {"probabilities", "score"}):
@@ -157,11 +153,20 @@ def protocol(factory: Factory, inputs: Inputs) -> str:
     return "; ".join(parts)
 
 
-def _asked(inputs: Inputs, claimed: bool) -> list[str]:
+def _estimator(factory: Factory, inputs: Inputs) -> str:
+    """How the likelihood or the importance weights are computed that a metric reads; or ""."""
+    needs = set(arguments_of(factory))
+    if needs & {"log_weights", "log_weights_test"}:
+        exact = inputs.likelihood is Likelihood.EXACT
+        return "weights of points" if exact else "weights of trajectories"
+    return inputs.estimator if CLAIMED & needs else ""
+
+
+def _asked(inputs: Inputs, estimator: str, claimed: bool) -> list[str]:
     """How a number's likelihood is computed and its samples are drawn, where it has a say."""
     probe = inputs.probe
-    estimator = inputs.estimator or (f"{probe.draws} draws" if probe.draws else "")
-    found = [estimator if claimed else "", probe.sampler or ""]
+    drawn = f"{probe.draws} draws" if probe.draws and claimed else ""
+    found = [estimator or drawn, probe.sampler or ""]
     found.append(f"{probe.steps} steps" if probe.steps else "")
     return [part for part in found if part]
 
