@@ -17,14 +17,17 @@ follow a density narrower than their own noise, and the energies would run away.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...benchmark.contract.energy import Energy
 from ...benchmark.contract.model import Budget, Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
+from ...metrics.likelihood.transitions import HMC
 from ..checkpoints import Checkpoint
 from ..chunks import in_chunks
 from ..nets.roles import critic, encoder
@@ -32,6 +35,23 @@ from ..streams import Replay
 from ..training import NeuralModel
 from .dynamics import discrete_langevin, langevin
 from .normaliser import POINTS, by_quadrature, log_sum
+
+
+class _Discrete:
+    """Metropolis-adjusted discrete Langevin moves of chains `(C, 1, D, K)`."""
+
+    pilots = 0
+
+    def __init__(self, shape: tuple[int, ...], moves: float) -> None:
+        self.shape, self.moves = shape, moves
+
+    def __call__(
+        self, z: Tensor, beta: float, log_f: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, None]:
+        moved = discrete_langevin(
+            lambda u: -log_f(u.unsqueeze(1))[:, 0], z.flatten(0, 1), self.moves, 1
+        )
+        return moved.view_as(z), None
 
 
 class EBM(NeuralModel):
@@ -190,6 +210,24 @@ class EBM(NeuralModel):
         if self.one_hot:
             return u.argmax(2).reshape(n, *self.domain.shape)
         return self.points(u * self.std + self.mean)
+
+    def unnormalised(self) -> Energy:
+        """Returns exp(-E) and the base q, for annealing: Hamiltonian moves, or discrete Langevin.
+
+        States are points u, one-hot on bits and names.
+        """
+        shape = (self.domain.dim, self.marginals.shape[1]) if self.one_hot else (self.domain.dim,)
+        scale = 0.0 if self.one_hot else 0.5 * self.domain.dim * math.log(2 * math.pi)
+
+        def of_chains(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+            return lambda z: f(z.flatten(0, 1)).view(z.shape[:2])
+
+        return Energy(
+            of_chains(lambda u: -self.energy(u)),
+            of_chains(lambda u: self.log_base(u) - scale),
+            self.base,
+            partial(_Discrete, shape, self.moves) if self.one_hot else HMC,
+        )
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x) in nats, `(B,)`, without log Z where that is unknown.

@@ -17,12 +17,15 @@ are few.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...benchmark.contract.energy import Energy
 from ...benchmark.contract.model import Budget, Likelihood
 from ...benchmark.contract.task import Domain, TrainingTask
 from ..checkpoints import Checkpoint
@@ -31,6 +34,22 @@ from ..streams import Replay
 from ..training import NeuralModel
 
 FEW = 16  # bits of a side whose states are listed
+
+
+class _Gibbs:
+    """Gibbs sampling between independent bits and an RBM; leaves every law of the path alone."""
+
+    pilots = 0
+
+    def __init__(self, model: RBM, odds: Tensor) -> None:
+        self.model, self.odds = model, odds
+
+    def __call__(self, z: Tensor, beta: float, log_f: Any) -> tuple[Tensor, None]:
+        D = len(self.odds)
+        W, c = self.model.interaction.weight, self.model.interaction.bias
+        h = (beta * (z[..., :D] @ W.T + c)).sigmoid().bernoulli()
+        v = ((1 - beta) * self.odds + beta * (self.model.b + h @ W)).sigmoid().bernoulli()
+        return torch.cat([v, h], dim=-1), None
 
 
 class RBM(NeuralModel):
@@ -157,6 +176,30 @@ class RBM(NeuralModel):
         if H <= D:
             return (states @ c + functional.softplus(b + states @ W).sum(1)).logsumexp(0)
         return (states @ b + functional.softplus(c + states @ W.T).sum(1)).logsumexp(0)
+
+    def unnormalised(self) -> Energy:
+        """Returns the joint density of bits and hidden bits up to Z, for annealing.
+
+        Between a base of independent bits (of train's marginals, and fair hidden ones) and the
+        model the conditionals stay products, so that moves are Gibbs sampling (Salakhutdinov &
+        Murray 2008, section 3.1). A state is the bits and the hidden bits side by side.
+        """
+        D, H = self.b.numel(), self.interaction.out_features
+        odds = self.marginals.clamp(1e-3, 1 - 1e-3).logit()
+        log_off = -functional.softplus(odds).sum() - H * math.log(2)
+
+        def log_base(z: Tensor) -> Tensor:
+            return z[..., :D] @ odds + log_off
+
+        def log_f(z: Tensor) -> Tensor:
+            v, h = z.split([D, H], dim=-1)
+            return v @ self.b + (h * self.interaction(v)).sum(-1)
+
+        def draw_base(n: int) -> Tensor:
+            share = torch.cat([odds.sigmoid(), odds.new_full((H,), 0.5)])
+            return torch.bernoulli(share.expand(n, -1))
+
+        return Energy(log_f, log_base, draw_base, lambda: _Gibbs(self, odds))
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns log p(x) in nats, `(B,)`, without log Z where that is unknown."""

@@ -82,6 +82,8 @@ class Score(_Frozen):
             rests on none.
         estimator: How a likelihood is computed ("exact", "IWAE-64"); empty on other numbers.
         protocol: Everything that must be equal for two numbers to share a column.
+        bracket: Bounds of the number from both sides, in `unit`, where they were computed; each in
+            expectation, and with the standard error of the value.
         note: What a reader must know of this number.
         reason: Why the cell is empty.
     """
@@ -97,6 +99,7 @@ class Score(_Frozen):
     probe: str = ""
     estimator: str = ""
     protocol: str = ""
+    bracket: tuple[float, float] | None = None
     note: Text = ""
     reason: Text = ""
 

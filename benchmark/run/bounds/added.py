@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +19,8 @@ from ...contract.evidence import Evidence
 from ...contract.joint import Joint
 from ...contract.model import Likelihood
 from ...contract.probe import Probe
-from ...contract.record import Record, read_records, write_record
+from ...contract.record import Record, Score, read_records, write_record
+from ...contract.task import Task
 from ...names import known
 from ...suites import load_suite
 from ...tasks import outline_of
@@ -32,6 +36,7 @@ from ..seeding import all_seeded, derived_seed
 from ..store import Store
 from ..told import told
 from ..training import restored
+from .energy import bracket
 from .joint import annealed, joint_of
 
 CODE = ("benchmark.run.bounds.added",)
@@ -178,31 +183,72 @@ def bounded(asked: Asked) -> str:
     task = job.outline.load()
     if task.test is None:
         return "the task has no test rows"
+    rows = judged(task.test, question).to(model.device)
+    rows = rows.long() if task.domain.levels is not None else rows
     try:
         with all_seeded(derived_seed(job.seed, "likelihood", job.task.name, job.model.target)):
-            joint = joint_of(model, task.val)
-            if joint is None:
-                return "it has no decoder, whose latents could be annealed"
-            rows = judged(task.test, question).to(model.device)
-            rows = rows.long() if task.domain.levels is not None else rows
-            found, gap = _annealed(joint, rows, question)
+            energy = callable(getattr(model, "unnormalised", None))
+            bound = _normalised(model, rows, question) if energy else None
+            bound = bound or _decoded(joint_of(model, task.val), rows, question)
     except ValueError as error:
         return told(error)
-    log_prob = torch.cat([one.value for one in found]).cpu()
+    if bound is None:
+        return "it has neither a decoder, whose latents could be annealed, nor an energy"
+    claim = {
+        "likelihood": bound.likelihood.value,
+        "paper": bound.paper,
+        "estimator": question.estimator,
+        "reason": "; ".join(dict.fromkeys(filter(None, bound.notes))),
+    }
+    keep(store, asked.key, Evidence(log_prob=bound.log_prob.cpu()), claim, {"width": bound.width})
+    return ""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What annealing says of test rows.
+
+    Attributes:
+        log_prob: In nats, shape `(M,)`.
+        likelihood: What it claims.
+        paper: Whose estimator it is.
+        notes: What a reader must know.
+        width: How far the other side of the bracket lies, in nats a row; None without one.
+    """
+
+    log_prob: Tensor
+    likelihood: Likelihood
+    paper: str
+    notes: list[str]
+    width: float | None = None
+
+
+def _decoded(joint: Joint | None, rows: Tensor, question: Annealing) -> Bound | None:
+    """A decoder's likelihood, with the gap of both sides on data of its own."""
+    if joint is None:
+        return None
+    found, gap = _annealed(joint, rows, question)
     notes = [
         joint.words,
         *(one.note for one in found),
         f"on data of its own the bounds from both sides are {gap.value:.2g} ± {gap.stderr:.1g} "
         "nats apart",
     ]
-    claim = {
-        "likelihood": Likelihood.LOWER_BOUND.value,
-        "paper": "arXiv:1611.04273",
-        "estimator": question.estimator,
-        "reason": "; ".join(dict.fromkeys(filter(None, notes))),
-    }
-    keep(store, asked.key, Evidence(log_prob=log_prob), claim, {"gap": gap.value})
-    return ""
+    log_prob = torch.cat([one.value for one in found])
+    return Bound(log_prob, Likelihood.LOWER_BOUND, "arXiv:1611.04273", notes)
+
+
+def _normalised(model: Any, rows: Tensor, question: Annealing) -> Bound:
+    """An energy model's likelihood by the lower log Z; the bracket tells of the upper one."""
+    energy = model.unnormalised()
+    with torch.no_grad():
+        found = bracket(energy, question.places, question.chains)
+        log_f = model.log_prob(rows).double()
+        if model.likelihood is Likelihood.EXACT:
+            log_f = log_f + float(model.log_normaliser)
+    notes = [energy.words, found.note]
+    width = found.high - found.low
+    return Bound(log_f - found.low, Likelihood.ESTIMATE, "arXiv:1412.8566", notes, width)
 
 
 def _annealed(joint: Joint, rows: Tensor, question: Annealing) -> tuple[list[Annealed], Estimate]:
@@ -233,8 +279,14 @@ def _scored(asked: Asked, record: Record, root: Path) -> Record:
     inputs = Inputs(
         asked.job.outline.load(), question, answer.evidence, answer.likelihood, answer.estimator
     )
+    width = json.loads((folder / "cost.json").read_text()).get("width")
     noted = [
-        score.model_copy(update={"note": _joined(score.note, answer.reason)})
+        score.model_copy(
+            update={
+                "note": _joined(score.note, answer.reason),
+                "bracket": _bracket(score, width, asked.job.task),
+            }
+        )
         for score in scores(asked.job.suite, inputs)
         if score.value is not None
     ]
@@ -242,6 +294,14 @@ def _scored(asked: Asked, record: Record, root: Path) -> Record:
     changed = record.model_copy(update={"scores": (*kept, *noted)})
     write_record(changed, root)
     return changed
+
+
+def _bracket(score: Score, width: float | None, task: Task) -> tuple[float, float] | None:
+    """Both sides of a number that grows with log Z, in its own unit."""
+    if width is None or score.value is None:
+        return None
+    per_bit = task.domain.dim * math.log(2) if score.unit == "bits/dim" else 1.0
+    return score.value, score.value + width / per_bit
 
 
 def _joined(*notes: str) -> str:

@@ -91,7 +91,7 @@ def test_the_command_adds_a_column_and_trains_nothing(monkeypatch, capsys, tmp_p
     asked = ["probe", root, "--steps", 20, "--chains", 4, "--rows", 16]
     told = call(monkeypatch, capsys, *asked).out
     assert "ring-8 / vae / seed 0: NLL at most" in told
-    assert "ring-8 / nsf / seed 0: it has no decoder" in told
+    assert "ring-8 / nsf / seed 0: it has neither a decoder" in told
     record = next(r for r in read_records(root) if r.model == "vae")
     assert {r.cell: r.keys for r in read_records(root)} == before
     own, new = (s for s in record.scores if s.metric == "nll")
