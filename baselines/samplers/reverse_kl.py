@@ -14,14 +14,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...benchmark.contract.task import Domain, TrainingTask
-from ..flows.nsf import NSF
+from ..flows.base import Flow
+from ..flows.coupling import LULinear, SplineCoupling
 from .base import LogReward, positive, real_only, reward_of
 
 
-class ReverseKL(NSF):
+class ReverseKL(Flow):
     """Spline flow that descends the reverse divergence.
 
     Args:
@@ -51,7 +52,14 @@ class ReverseKL(NSF):
         scale: float = 1.0,
         lr: float = 1e-3,
     ) -> None:
-        super().__init__(domain, transforms, width, blocks, bins, bound, lr=lr)
+        super().__init__(domain, particles=1, lr=lr)
+        layers: list[nn.Module] = []
+        for _ in range(transforms):
+            layers += [
+                LULinear(domain.dim),
+                SplineCoupling(domain.dim, width, blocks, bins, bound),
+            ]
+        self.flow = self.chain(layers)
         self.entry.log_scale.data.fill_(math.log(positive("scale", scale)))
         self.log_reward: LogReward | None = None
 

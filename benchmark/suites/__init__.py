@@ -15,7 +15,7 @@ from .highdim import HIGHDIM
 from .images import IMAGES
 from .mnist import MNIST
 from .quick import QUICK
-from .reward import REWARD_SUITE
+from .reward import REWARD
 from .sequences import SEQUENCES
 from .standard import STANDARD
 from .suite import Recipe, Suite
@@ -34,7 +34,7 @@ SUITES: dict[str, Suite] = {
         SEQUENCES,
         MNIST,
         IMAGES,
-        REWARD_SUITE,
+        REWARD,
         CANARY,
     )
 }

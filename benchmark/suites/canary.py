@@ -22,6 +22,7 @@ NAMES = (
     "ebm",
     "gmmn",
     "gfn-tb",
+    "reverse-kl",
     "gmm",
     "kde",
     "oracle",

@@ -64,7 +64,7 @@ STATES: Panel = {
     "empirical_l1_distance": metrics.EmpiricalL1Distance,
     "log_z_error": metrics.LogZError,
 }
-REWARD: Panel = {
+WEIGHTS: Panel = {
     "jensen_shannon_divergence": metrics.JensenShannonDivergence,
     "effective_sample_size": metrics.EffectiveSampleSize,
     "elbo_gap": metrics.ELBOGap,

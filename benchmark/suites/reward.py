@@ -9,10 +9,10 @@ from .panels import (
     DISTANCE,
     GFLOWNETS,
     LIKELIHOOD,
-    REWARD,
     SAMPLERS,
     STATES,
     TRUTH,
+    WEIGHTS,
     named,
 )
 from .spaces import spaces_of
@@ -31,7 +31,7 @@ MODELS = named(
     *CONTROLS,
 )
 
-REWARD_SUITE = Suite(
+REWARD = Suite(
     name="reward",
     summary="Grids, bit sequences, spins, sets, graphs and continuous targets with a reward; one "
     "core-minute of training per cell, three seeds: six hours on 2 cores without a GPU.",
@@ -54,7 +54,7 @@ REWARD_SUITE = Suite(
         **LIKELIHOOD,
         **TRUTH,
         **STATES,
-        **REWARD,
+        **WEIGHTS,
     },
     budget=Budget(steps=1000, batch_size=64, timeout=900.0),
     core_minutes=1.0,

@@ -113,7 +113,7 @@ def ring(name: str, count: int, radius: float, std: float, source: str, pitfalls
     law = Mixture(circle(count, radius), std)
     summary = f"{count} Gaussians of sd {std:g} on the circle of radius {radius:g}"
     card = Card(summary=f"{summary}, in the plane.", citation=source, pitfalls=pitfalls)
-    return law_task(name, law, card, modes=law.modes())
+    return law_task(name, law, card, modes=law.modes(), log_reward=law.log_prob, log_z=0.0)
 
 
 def grid(name: str, centres: Sequence[float], std: float, source: str, pitfalls: str) -> Outline:
@@ -122,7 +122,7 @@ def grid(name: str, centres: Sequence[float], std: float, source: str, pitfalls:
     law = Mixture(torch.cartesian_prod(axis, axis), std)
     summary = f"{len(axis) ** 2} Gaussians of sd {std:g} on the grid {list(centres)}^2"
     card = Card(summary=f"{summary}, in the plane.", citation=source, pitfalls=pitfalls)
-    return law_task(name, law, card, modes=law.modes())
+    return law_task(name, law, card, modes=law.modes(), log_reward=law.log_prob, log_z=0.0)
 
 
 def ring_8() -> Outline:

@@ -159,7 +159,7 @@ def test_unknown_cases_and_no_repeats_are_refused(tmp_path):
 
 
 def test_every_case_has_a_floor_and_an_aim():
-    assert len(CASES) == 22
+    assert len(CASES) == 28
     for case in CASES.values():
         # A training step has no product that it could not do without.
         assert (case.flops(case.n, case.d) > 0) == ("steps" not in case.name), case.name
@@ -198,7 +198,7 @@ def test_peers_and_we_compute_the_same_number(case, peer, peers_path):
 
 
 @pytest.mark.peers
-@pytest.mark.parametrize("name", [name for name in CASES if "steps" in name])
+@pytest.mark.parametrize("name", [n for n in CASES if "steps" in n and "gfn" not in n])
 def test_our_steps_do_as_much_as_those_of_peers(name, peers_path):
     """Their masked net has no direct connections, and learns less for it."""
     case = CASES[name]
@@ -207,6 +207,22 @@ def test_our_steps_do_as_much_as_those_of_peers(name, peers_path):
     x, y = speed_cases.features(case.n, case.d)
     theirs = peer.call(x, y)
     assert case.ours(x, y) <= theirs + 0.05 * abs(theirs)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "gfn" in name])
+def test_our_gflownets_come_near_log_z_in_their_steps(name):
+    case = CASES[name]
+    x, y = speed_cases.features(case.n, case.d)
+    assert case.ours(x, y) == pytest.approx(3.109061, abs=0.3)
+
+
+@pytest.mark.peers
+def test_their_gflownet_comes_near_log_z_too(peers_path):
+    case = CASES["gfn-tb-steps-8x8"]
+    (peer,) = case.peers
+    pytest.importorskip(peer.package)
+    x, y = speed_cases.features(case.n, case.d)
+    assert peer.call(x, y) == pytest.approx(3.109061, abs=0.3)
 
 
 @pytest.mark.peers

@@ -20,6 +20,7 @@ NAMES = [
     "sequences",
     "mnist",
     "images",
+    "reward",
     "canary",
 ]
 
