@@ -63,6 +63,7 @@ class GFlowNet(NeuralModel):
 
     Attributes:
         has_flow: Whether the net also gives log F(s).
+        has_backward: Whether the objective has a backward policy to learn.
         has_log_z: Whether log Z is a parameter of its own.
         looks_forward: Whether the objective reads what states on the way are worth.
     """
@@ -71,8 +72,10 @@ class GFlowNet(NeuralModel):
     learns_from = "reward"
     probe_arguments = frozenset({"particles"})
     has_flow: ClassVar[bool] = False
+    has_backward: ClassVar[bool] = True
     has_log_z: ClassVar[bool] = False
     looks_forward: ClassVar[bool] = False
+    worth_of_source: Tensor
 
     def __init__(
         self,
@@ -90,15 +93,18 @@ class GFlowNet(NeuralModel):
     ) -> None:
         super().__init__(domain, lr)
         _check(epsilon, temperature, replay, capacity)
-        self.learns_backward, self.epsilon = learns_backward, epsilon
+        self.learns_backward = learns_backward and self.has_backward
+        self.epsilon = epsilon
         self.temperature, self.replay, self.capacity = temperature, replay, capacity
         self.particles, self.log_z_lr = particles, log_z_lr
         environment = self.environment
-        heads = [environment.moves + 1, environment.moves if learns_backward else 0]
+        heads = [environment.moves + 1, environment.moves if self.learns_backward else 0]
         self.heads = [*heads, int(self.has_flow)]
         self.net = MLP(environment.features_width, sum(self.heads), hidden)
         if self.has_log_z:
             self.log_flow = nn.Parameter(torch.zeros(()))
+        if self.looks_forward:
+            self.register_buffer("worth_of_source", torch.zeros(()))
         self._kept: tuple[tuple[int, ...], Tensor] | None = None
         exact = environment.is_listed
         self.likelihood = Likelihood.EXACT if exact else Likelihood.LOWER_BOUND

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...benchmark.contract.task import Domain
 from .base import GFlowNet
 from .trajectories import Trajectories
 
@@ -27,16 +26,12 @@ class GFlowNetFlowMatching(GFlowNet):
     Every parent of every visited state is evaluated. It has no backward policy; bounds of its
     `log_prob` take the uniform one.
 
-    Args:
-        domain: Integers with an environment.
-        arguments: As in `GFlowNet`, without `learns_backward`.
+    Arguments are those of `GFlowNet`, of which `learns_backward` has no effect.
     """
 
     paper = "arXiv:2106.04399"
     has_flow = True
-
-    def __init__(self, domain: Domain, **arguments: Any) -> None:
-        super().__init__(domain, learns_backward=False, **arguments)
+    has_backward = False
 
     def loss(self, batch: Trajectories) -> Tensor:
         """Returns the mean of L_FM over visited states and stops."""

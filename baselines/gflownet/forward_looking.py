@@ -10,12 +10,9 @@ log F(s) = log F~(s) - E(s), and detailed balance becomes
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
 from torch import Tensor
 
-from ...benchmark.contract.task import Domain, TrainingTask
+from ...benchmark.contract.task import TrainingTask
 from .detailed_balance import DetailedBalance
 from .trajectories import Trajectories
 
@@ -28,11 +25,6 @@ class ForwardLooking(DetailedBalance):
 
     paper = "arXiv:2302.01687"
     looks_forward = True
-    worth_of_source: Tensor
-
-    def __init__(self, domain: Domain, **arguments: Any) -> None:
-        super().__init__(domain, **arguments)
-        self.register_buffer("worth_of_source", torch.zeros(()))
 
     def prepare(self, task: TrainingTask) -> None:
         """Takes what the source is worth: log Z = log F~(s_0) + log R(s_0)."""

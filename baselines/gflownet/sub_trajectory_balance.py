@@ -12,7 +12,7 @@ Lambda towards 0 is detailed balance, lambda towards infinity trajectory balance
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -28,14 +28,37 @@ class SubTrajectoryBalance(GFlowNet):
     Args:
         domain: Integers with an environment.
         weight: Lambda, the weight of a part for each step of its length.
-        arguments: As in `GFlowNet`.
+        hidden: As in `GFlowNet`; likewise the others.
     """
 
     paper = "arXiv:2209.12782"
     has_flow = True
 
-    def __init__(self, domain: Domain, *, weight: float = 0.9, **arguments: Any) -> None:
-        super().__init__(domain, **arguments)
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        weight: float = 0.9,
+        hidden: Sequence[int] = (256, 256),
+        learns_backward: bool = True,
+        epsilon: float = 0.05,
+        temperature: float = 1.0,
+        replay: float = 0.0,
+        capacity: int = 1000,
+        particles: int = 16,
+        lr: float = 2e-3,
+    ) -> None:
+        super().__init__(
+            domain,
+            hidden=hidden,
+            learns_backward=learns_backward,
+            epsilon=epsilon,
+            temperature=temperature,
+            replay=replay,
+            capacity=capacity,
+            particles=particles,
+            lr=lr,
+        )
         if weight <= 0:
             raise ValueError(f"Expected a weight > 0, got {weight}.")
         self.weight = weight

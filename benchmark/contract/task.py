@@ -214,18 +214,18 @@ class TrainingTask:
         train: Training rows, shape `(N, *shape)`, or None on a task that has only a reward.
         val: Validation rows, for choices; None likewise.
         log_reward: log R(x) in nats, `(B, *shape)` to `(B,)`, on reward tasks.
-        log_partial_reward: On reward tasks with an environment what its states on the way are
-            worth, in nats, `(N, W)` to `(N,)`, where that is known; see `Task`.
         context: On conditional tasks what each row of "train" and "val" is conditioned on, shape
             `(N, *context)`; else empty.
+        log_partial_reward: On reward tasks with an environment what its states on the way are
+            worth, in nats, `(N, W)` to `(N,)`, where that is known; see `Task`.
     """
 
     domain: Domain
     train: Tensor | None = None
     val: Tensor | None = None
     log_reward: Callable[[Tensor], Tensor] | None = None
-    log_partial_reward: Callable[[Tensor], Tensor] | None = None
     context: Mapping[str, Tensor] = field(default_factory=dict)
+    log_partial_reward: Callable[[Tensor], Tensor] | None = None
 
     def copied(self) -> TrainingTask:
         """Returns the same rows in memory of their own, which may be changed."""
@@ -317,6 +317,6 @@ class Task:
             self.train,
             self.val,
             self.log_reward,
-            self.log_partial_reward,
             context,
+            self.log_partial_reward,
         )

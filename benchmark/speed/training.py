@@ -214,8 +214,7 @@ def gfn(objective: str, x: Tensor, y: Tensor) -> float:
     """
     torch.manual_seed(0)
     task = hypergrid(x.shape[1], GRID).task
-    given = {"learns_backward": True} if objective != "gfn-fm" else {}
-    model = MODELS[objective](task.domain, hidden=GRID_HIDDEN, lr=GRID_LR, **given)
+    model = MODELS[objective](task.domain, hidden=GRID_HIDDEN, lr=GRID_LR)
     model.fit(task.for_training(), Budget(STEPS, ROLLOUTS))
     log_z = model.log_z()
     if log_z is not None or task.log_reward is None:
