@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from .svg import Axis, axis, drawing, spread_out, thinned, tick_below, tick_label
+from .svg import Axis, axis, drawing, rule, spread_out, thinned, tick_below
 
 _W, _H = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 130, 10, 34
@@ -25,23 +25,16 @@ def modes_plot(found: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     most = max(modes for rows in lines.values() for _, modes in rows)
     y = Axis(0.0, most or 1.0, _H - _BOTTOM, _TOP)
     body = [tick_below(t, x(t), _H - _BOTTOM) for t in spread_out(x.ticks(), x)]
-    body += [_rule(t, y(t)) for t in thinned(y.ticks(), y)]
+    body += [rule(t, y(t), _LEFT, _W - _RIGHT) for t in thinned(y.ticks(), y)]
     body.append(
         f'<text x="{(_LEFT + _W - _RIGHT) / 2}" y="{_H - 4}" text-anchor="middle">'
         "states whose reward was asked for</text>"
-        f'<text x="{_W - _RIGHT}" y="{_TOP + 6}" text-anchor="end">modes found</text>'
+        f'<text x="{_LEFT + 6}" y="{_TOP + 6}">modes found</text>'
     )
     used: list[float] = []
     for place, (model, rows) in enumerate(lines.items()):
         body.append(_line(model, rows, x, y, f"c{place % 4}", used))
     return drawing(_W, _H, "modes found against states visited", "".join(body))
-
-
-def _rule(tick: float, place: float) -> str:
-    return (
-        f'<path class="rule" d="M{_LEFT} {place:.1f}H{_W - _RIGHT}"/>'
-        f'<text x="{_LEFT - 6}" y="{place + 4:.1f}" text-anchor="end">{tick_label(tick)}</text>'
-    )
 
 
 def _line(

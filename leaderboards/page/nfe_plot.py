@@ -7,7 +7,7 @@ from html import escape
 
 from ..tables.columns import label
 from ..tables.curves import Point
-from .svg import Axis, axis, drawing, is_finite, spread_out, thinned, tick_below, tick_label
+from .svg import Axis, axis, drawing, is_finite, rule, spread_out, thinned, tick_below
 
 _W, _H = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 130, 10, 34
@@ -34,7 +34,7 @@ def nfe_plot(points: Sequence[Point], metric: str) -> str:
         errors[len(errors) // 2],
     )
     body = [tick_below(t, x(t), _H - _BOTTOM) for t in spread_out(x.ticks(), x)]
-    body += [_rule(t, y(t)) for t in thinned(y.ticks(), y)]
+    body += [rule(t, y(t), _LEFT, _W - _RIGHT) for t in thinned(y.ticks(), y)]
     body.append(
         f'<text x="{(_LEFT + _W - _RIGHT) / 2}" y="{_H - 4}" text-anchor="middle">'
         "function evaluations per sample</text>"
@@ -51,13 +51,6 @@ def _ends(point: Point, metric: str) -> tuple[float, float]:
     entry = point.entries[metric]
     value, error = entry.value or 0.0, entry.stderr or 0.0
     return value - error, value + error
-
-
-def _rule(tick: float, place: float) -> str:
-    return (
-        f'<path class="rule" d="M{_LEFT} {place:.1f}H{_W - _RIGHT}"/>'
-        f'<text x="{_LEFT - 6}" y="{place + 4:.1f}" text-anchor="end">{tick_label(tick)}</text>'
-    )
 
 
 def _line(line: Sequence[Point], metric: str, x: Axis, y: Axis, css: str) -> str:

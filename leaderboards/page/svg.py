@@ -118,6 +118,14 @@ def curves(players: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     return drawing(_W, _H, "training curve", scale + "".join(lines) + foot)
 
 
+def rule(tick: float, place: float, left: float, right: float) -> str:
+    """Draws a horizontal rule with its tick's label on the left."""
+    return (
+        f'<path class="rule" d="M{left} {place:.1f}H{right}"/>'
+        f'<text x="{left - 6}" y="{place + 4:.1f}" text-anchor="end">{tick_label(tick)}</text>'
+    )
+
+
 def thinned(ticks: Sequence[float], place: Callable[[float], float]) -> list[float]:
     """Leaves out ticks of a vertical axis whose labels would touch."""
     kept: list[float] = []
