@@ -100,7 +100,7 @@ class GFlowNet(NeuralModel):
         environment = self.environment
         heads = [environment.moves + 1, environment.moves if self.learns_backward else 0]
         self.heads = [*heads, int(self.has_flow)]
-        self.net = MLP(environment.features_width, sum(self.heads), hidden)
+        self.net = MLP(environment.features_width, sum(self.heads), hidden, nn.ReLU)
         if self.has_log_z:
             self.log_flow = nn.Parameter(torch.zeros(()))
         if self.looks_forward:
