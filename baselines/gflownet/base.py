@@ -92,7 +92,7 @@ class GFlowNet(NeuralModel):
         log_z_lr: float = 0.1,
     ) -> None:
         super().__init__(domain, lr)
-        _check(epsilon, temperature, replay, capacity)
+        _check(epsilon, temperature, replay, capacity, particles)
         self.learns_backward = learns_backward and self.has_backward
         self.epsilon = epsilon
         self.temperature, self.replay, self.capacity = temperature, replay, capacity
@@ -187,8 +187,8 @@ class GFlowNet(NeuralModel):
         environment = self.environment
         if environment.num_states > queries or not environment.is_listed:
             return f
-        graph = self.graph
-        table = f(graph.states.to(self.device))
+        graph = self.graph.to(self.device)
+        table = f(graph.states)
 
         def look_up(states: Tensor) -> Tensor:
             rows = graph.rows(environment.code(states)).flatten()
@@ -285,9 +285,9 @@ class GFlowNet(NeuralModel):
         Raises:
             ValueError: There are too many states.
         """
-        graph = self.graph
-        policy = self.forward_policy(graph.states.to(self.device))
-        law = terminal_law(graph, policy, self.environment.stop).cpu()
+        graph = self.graph.to(self.device)
+        policy = self.forward_policy(graph.states)
+        law = terminal_law(graph, policy, self.environment.stop)
         points = self.domain.index(self._points(graph.states[graph.ends]))
         return law.new_zeros(len(points)).scatter(0, points, law[graph.ends])
 
@@ -347,7 +347,11 @@ class GFlowNet(NeuralModel):
         return self._kept[1]
 
 
-def _check(epsilon: float, temperature: float, replay: float, capacity: int) -> None:
+def _check(
+    epsilon: float, temperature: float, replay: float, capacity: int, particles: int
+) -> None:
+    if particles < 1:
+        raise ValueError(f"Expected particles >= 1, got {particles}.")
     if not (0 <= epsilon <= 1 and temperature > 0 and 0 <= replay < 1 and capacity >= 0):
         raise ValueError(
             "Expected epsilon in [0, 1], temperature > 0, replay in [0, 1) and capacity >= 0, got "

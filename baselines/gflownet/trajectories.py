@@ -120,14 +120,14 @@ def terminal_law(graph: Graph, policy: Tensor, stop: int) -> Tensor:
     m(s') = sum_{s -> s'} m(s) P_F(s' | s), p(s) = m(s) P_F(stop | s).
 
     Args:
-        graph: The listed environment.
+        graph: The listed environment, on the policy's device.
         policy: P_F of all states, shape `(S, M + 1)`; zero on illegal actions.
         stop: The action that ends an episode.
 
     Returns:
         float64, shape `(S,)`, with sum 1.
     """
-    policy, children = policy.double(), graph.children.to(policy.device)
+    policy, children = policy.double(), graph.children
     visits = policy.new_zeros(len(policy))
     visits[0] = 1
     for start, end in zip(graph.layers[:-1], graph.layers[1:], strict=True):

@@ -8,8 +8,6 @@ chain ends at a point of weight w with E w = Z. The estimator is that of
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -76,7 +74,3 @@ class AIS(Particles):
             raise NotImplementedError(f"it kept {self.particles:,} particles, fewer than {n:,}")
         chosen = torch.randperm(self.particles, device=self.device)[:n]
         return self.points[chosen].unflatten(1, self.domain.shape), self.log_q[chosen]
-
-    def log_z(self) -> float:
-        """Returns log of the mean weight, in nats."""
-        return float(self.log_weights.logsumexp(0)) - math.log(self.particles)

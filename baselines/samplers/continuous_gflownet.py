@@ -85,7 +85,10 @@ class ContinuousGFlowNet(NeuralModel):
     ) -> None:
         super().__init__(domain, lr)
         self.steps, self.scale = int(positive("steps", steps)), positive("scale", scale)
-        self.exploration, self.particles, self.log_z_lr = exploration, particles, log_z_lr
+        if exploration < 0:
+            raise ValueError(f"Expected exploration >= 0, got {exploration}.")
+        self.exploration, self.log_z_lr = exploration, log_z_lr
+        self.particles = int(positive("particles", particles))
         self.hidden = tuple(hidden)
         self.net = TimeMLP(domain.dim, hidden)
         nn.init.zeros_(self.net.head.weight)

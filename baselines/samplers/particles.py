@@ -7,12 +7,13 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from ...benchmark.contract.model import Budget, Diverged, GenerativeModel
+from ...benchmark.contract.model import Budget, Diverged
 from ...benchmark.contract.task import Domain, TrainingTask
+from ..drawn import Drawn
 from .base import LogReward, log_normal, positive, real_only, reward_of
 
 
-class Particles(nn.Module, GenerativeModel):
+class Particles(nn.Module, Drawn):
     """Chains that start from N(0, scale^2 I) and follow the reward; their points are the model.
 
     Args:
@@ -82,16 +83,8 @@ class Particles(nn.Module, GenerativeModel):
         if not bool(self.points.isfinite().all()):
             raise Diverged("the chains left the finite numbers")
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        *,
-        context: Tensor | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Tensor:
-        """Draws n particles, by their weights where they have any; see `GenerativeModel`.
+    def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
+        """Draws n particles, by their weights where they have any.
 
         Without weights no particle comes twice before all came once.
         """

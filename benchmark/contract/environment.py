@@ -8,7 +8,7 @@ here all paths from the source to a state have as many moves, and the source is 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import torch
@@ -142,10 +142,16 @@ class Graph:
     _codes: Tensor
     _rows: Tensor
 
+    def to(self, device: torch.device) -> Graph:
+        """Returns the graph on a device; itself where it is there."""
+        if self.states.device == device:
+            return self
+        moved = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "layers"}
+        return replace(self, **{name: x.to(device) for name, x in moved.items()})
+
     def rows(self, codes: Tensor) -> Tensor:
-        """Returns the rows of states by their codes, of any shape."""
-        place = torch.searchsorted(self._codes.to(codes.device), codes)
-        return self._rows.to(codes.device)[place]
+        """Returns the rows of states by their codes, of any shape, on the graph's device."""
+        return self._rows[torch.searchsorted(self._codes, codes)]
 
 
 @lru_cache(maxsize=8)

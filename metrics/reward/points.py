@@ -93,7 +93,7 @@ class TopReward(EstimatedMetric):
     """
 
     unit = "nats"
-    higher_is_better = True
+    higher_is_better = None
     shares = "none"
 
     log_reward_samples: list[Tensor]

@@ -18,7 +18,7 @@ from .inputs import Inputs
 from .subset import judged
 
 # Inputs that carry the claim of a likelihood with them.
-CLAIMED = {"log_prob", "log_prob_samples", "law", "log_prob_points"}
+CLAIMED = {"log_prob", "log_prob_samples", "law"}
 # Inputs by which a metric is of one kind of probe.
 KINDS = {
     "samples": {
@@ -159,7 +159,7 @@ def _estimator(factory: Factory, inputs: Inputs) -> str:
     if needs & {"log_weights", "log_weights_test"}:
         exact = inputs.likelihood is Likelihood.EXACT
         return "weights of points" if exact else "weights of trajectories"
-    return inputs.estimator if CLAIMED & needs else ""
+    return inputs.estimator if needs & (CLAIMED | {"log_prob_points"}) else ""
 
 
 def _asked(inputs: Inputs, estimator: str, claimed: bool) -> list[str]:

@@ -137,7 +137,7 @@ def bit_sequences(bits: int) -> Outline:
     Args:
         bits: Bits k of a word that a move puts; a divisor of 120.
     """
-    if LENGTH % bits:
+    if bits < 1 or LENGTH % bits:
         raise ValueError(f"Expected a divisor of {LENGTH}, got {bits}.")
     environment = Places(LENGTH // bits, bits)
     log_z, entropy = moments()

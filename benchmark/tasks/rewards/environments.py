@@ -28,6 +28,12 @@ class Grid(Environment):
     height: int
     stops_at_edge: bool = False
 
+    def __post_init__(self) -> None:
+        if self.dim < 1 or self.height < 2:
+            raise ValueError(
+                f"Expected a coordinate and 2 values at least, got {self.dim} and {self.height}."
+            )
+
     @property
     def width(self) -> int:
         return self.dim
@@ -110,6 +116,12 @@ class Places(Environment):
     places: int
     bits: int = 1
 
+    def __post_init__(self) -> None:
+        if self.places < 1 or self.bits < 1:
+            raise ValueError(
+                f"Expected a place and a bit at least, got {self.places} and {self.bits}."
+            )
+
     @property
     def values(self) -> int:
         """Number V of values."""
@@ -167,17 +179,8 @@ class Places(Environment):
         return (points.long().unflatten(-1, (self.places, self.bits)) * weights).sum(-1) + 1
 
 
-@dataclass(frozen=True)
-class Subsets(Environment):
-    """K of N items, taken one by one; then it must stop (arXiv:2302.01687, section 5.1).
-
-    Attributes:
-        items: Number N of items.
-        size: Number K of items of a set.
-    """
-
-    items: int
-    size: int
+class SetBits(Environment):
+    """Bits that are set one by one, move i setting bit i; not every combination is a point."""
 
     @property
     def radix(self) -> int:
@@ -188,11 +191,38 @@ class Subsets(Environment):
         return False
 
     @property
-    def width(self) -> int:
-        return self.items
+    def moves(self) -> int:
+        return self.width
+
+    def undoable(self, states: Tensor) -> Tensor:
+        return states > 0
+
+    def step(self, states: Tensor, actions: Tensor) -> Tensor:
+        bits = torch.arange(self.width, device=states.device)
+        return states | (actions.unsqueeze(1) == bits).long()
+
+    def undo(self, states: Tensor, moves: Tensor) -> Tensor:
+        return states.scatter(1, moves.unsqueeze(1), 0)
+
+
+@dataclass(frozen=True)
+class Subsets(SetBits):
+    """K of N items, taken one by one; then it must stop (arXiv:2302.01687, section 5.1).
+
+    Attributes:
+        items: Number N of items.
+        size: Number K of items of a set.
+    """
+
+    items: int
+    size: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.size <= self.items:
+            raise ValueError(f"Expected a size in 1..{self.items} items, got {self.size}.")
 
     @property
-    def moves(self) -> int:
+    def width(self) -> int:
         return self.items
 
     @property
@@ -211,16 +241,6 @@ class Subsets(Environment):
         full = states.sum(-1, keepdim=True) >= self.size
         return torch.cat([(states == 0) & ~full, full], dim=-1)
 
-    def undoable(self, states: Tensor) -> Tensor:
-        return states > 0
-
-    def step(self, states: Tensor, actions: Tensor) -> Tensor:
-        items = torch.arange(self.items, device=states.device)
-        return states | (actions.unsqueeze(1) == items).long()
-
-    def undo(self, states: Tensor, moves: Tensor) -> Tensor:
-        return states.scatter(1, moves.unsqueeze(1), 0)
-
     def admits(self, points: Tensor) -> Tensor:
         return points.sum(1) == self.size
 
@@ -230,7 +250,7 @@ ACYCLIC = {1: 1, 2: 3, 3: 25, 4: 543, 5: 29_281}
 
 
 @dataclass(frozen=True)
-class AcyclicGraphs(Environment):
+class AcyclicGraphs(SetBits):
     """Directed graphs without cycles, edge by edge; every one may stop (arXiv:2202.13903).
 
     A point has a bit for each ordered pair of nodes (i, j), i != j, row by row: whether i -> j.
@@ -241,21 +261,13 @@ class AcyclicGraphs(Environment):
 
     nodes: int
 
-    @property
-    def radix(self) -> int:
-        return 2
-
-    @property
-    def is_full(self) -> bool:
-        return False
+    def __post_init__(self) -> None:
+        if self.nodes < 2:
+            raise ValueError(f"Expected 2 nodes at least, got {self.nodes}.")
 
     @property
     def width(self) -> int:
         return self.nodes * (self.nodes - 1)
-
-    @property
-    def moves(self) -> int:
-        return self.width
 
     @property
     def length(self) -> int:
@@ -289,16 +301,6 @@ class AcyclicGraphs(Environment):
         back = self._reaches(states).transpose(-1, -2)[..., off]
         stop = torch.ones_like(states[..., :1], dtype=torch.bool)
         return torch.cat([(states == 0) & ~back, stop], dim=-1)
-
-    def undoable(self, states: Tensor) -> Tensor:
-        return states > 0
-
-    def step(self, states: Tensor, actions: Tensor) -> Tensor:
-        edges = torch.arange(self.width, device=states.device)
-        return states | (actions.unsqueeze(1) == edges).long()
-
-    def undo(self, states: Tensor, moves: Tensor) -> Tensor:
-        return states.scatter(1, moves.unsqueeze(1), 0)
 
     def admits(self, points: Tensor) -> Tensor:
         return ~self._reaches(points).diagonal(dim1=-2, dim2=-1).any(-1)

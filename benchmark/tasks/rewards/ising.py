@@ -56,6 +56,8 @@ def ising(side: int, coupling: float = 0.4, field: float = 0.0) -> Outline:
         coupling: J; the infinite lattice is critical at 0.4407.
         field: h.
     """
+    if side not in (3, 4):
+        raise ValueError(f"Expected a side of 3 or 4, whose states can be listed, got {side}.")
     reward = Ising(side, coupling, field)
     domain = Domain((side**2,), levels=2, layout="bits", environment=Places(side**2))
     card = Card(

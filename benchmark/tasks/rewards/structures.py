@@ -110,6 +110,8 @@ def structures(nodes: int) -> Outline:
     Args:
         nodes: 3, 4 or 5.
     """
+    if nodes not in (3, 4, 5):
+        raise ValueError(f"Expected 3, 4 or 5 nodes, whose graphs can be listed, got {nodes}.")
     reward = BGe(network_data(nodes))
     environment = reward.environment
     domain = Domain((environment.width,), levels=2, layout="bits", environment=environment)

@@ -34,8 +34,7 @@ class SubsetReward:
     """
 
     def __init__(self, items: int, size: int) -> None:
-        if not 0 < size <= items:
-            raise ValueError(f"Expected a size in 1..{items}, got {size}.")
+        self.environment = Subsets(items, size)
         self.items, self.size = items, size
         with seeded(VALUES_SEED):
             self.values = 2 * torch.rand(items, dtype=torch.double) - 1
@@ -84,8 +83,7 @@ def subsets(items: int, size: int) -> Outline:
     """
     reward = SubsetReward(items, size)
     log_z, entropy = reward.moments()
-    environment = Subsets(items, size)
-    domain = Domain((items,), levels=2, layout="bits", environment=environment)
+    domain = Domain((items,), levels=2, layout="bits", environment=reward.environment)
     card = Card(
         summary=f"A set of {size} of {items} items, worth the sum of its items' values.",
         citation="Pan et al. 2023, Better Training of GFlowNets with Local Credit and Incomplete "

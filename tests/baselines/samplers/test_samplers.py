@@ -37,8 +37,8 @@ def test_annealing_finds_the_law_and_its_normaliser():
         check_moments(model.sample(4000))
         x, log_q = model.proposals(2048)
     log_w = log_reward(x).double() - log_q
-    assert model.log_z() == pytest.approx(LOG_Z, abs=0.05)
-    assert float(log_w.logsumexp(0)) - math.log(2048) == pytest.approx(model.log_z(), abs=1e-5)
+    assert float(log_w.logsumexp(0)) - math.log(2048) == pytest.approx(LOG_Z, abs=0.05)
+    assert model.log_z() is None  # a sampled estimate, whose error the weights tell
     with pytest.raises(NotImplementedError, match=r"2,048 particles"):
         model.proposals(2049)
 

@@ -209,21 +209,24 @@ def test_our_steps_do_as_much_as_those_of_peers(name, peers_path):
     assert case.ours(x, y) <= theirs + 0.05 * abs(theirs)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if "gfn" in name])
-def test_our_gflownets_come_near_log_z_in_their_steps(name):
-    case = CASES[name]
-    x, y = speed_cases.features(case.n, case.d)
-    within = 1.0 if "fldb" in name else 0.3  # it learns what flows beyond the reward later
-    assert case.ours(x, y) == pytest.approx(3.109061, abs=within)
+@pytest.mark.parametrize("name", [n for n in CASES if n.startswith("gfn")])
+def test_our_gflownets_learn_in_their_steps(name):
+    """An untrained policy's law is 1.36 away from the target's."""
+    x, y = speed_cases.features(1000, 2)
+    objective = name.removesuffix("-steps-8x8")
+    untrained, trained = (speed_training.gfn(objective, x, y, steps=k) for k in (1, 200))
+    assert trained < 0.6 * untrained
 
 
 @pytest.mark.peers
-def test_their_gflownet_comes_near_log_z_too(peers_path):
+def test_their_gflownet_learns_as_much_as_ours(peers_path):
     case = CASES["gfn-tb-steps-8x8"]
     (peer,) = case.peers
     pytest.importorskip(peer.package)
     x, y = speed_cases.features(case.n, case.d)
-    assert peer.call(x, y) == pytest.approx(3.109061, abs=0.3)
+    theirs = peer.call(x, y)
+    assert theirs < 0.5
+    assert case.ours(x, y) <= theirs + 0.05
 
 
 @pytest.mark.peers
