@@ -184,7 +184,11 @@ class GMM(Estimator):
                 score = float(mixture.joint(val).logsumexp(1).mean())
                 if chosen is None or score > best:
                     best, chosen = score, (mixture, floor, path + rest)
-        assert chosen is not None
+        if chosen is None:
+            raise ValueError(
+                "Expected numbers of components and floors to choose from, got "
+                f"{self.components} and {self.floors}."
+            )
         mixture, floor, path = chosen
         if len(rows) < len(train):
             mixture, rest = em(train, mixture, floor, steps - len(path))

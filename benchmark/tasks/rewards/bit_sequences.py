@@ -142,7 +142,7 @@ def bit_sequences(bits: int) -> Outline:
     environment = Places(LENGTH // bits, bits)
     log_z, entropy = moments()
     card = Card(
-        summary=f"120 bits near one of 60 modes, built from words of {bits} bits.",
+        summary=f"120 bits near one of 60 modes, built from {bits}-bit words.",
         citation="Malkin et al. 2022, Trajectory balance, arXiv:2201.13259, section 5.3",
         pitfalls="The modes are drawn here by a fixed seed: the paper's own were not published. "
         "Words go to any empty place; in the paper they are appended. log Z is an estimate, right "
