@@ -41,6 +41,7 @@ def leaderboard_md(
         *(["\n".join(where)] if where else []),
         "Every number is value ± standard error. Bold: among models with three seeds or more, the "
         "best of its column and all that Student's t cannot tell from it at the level of 5 %. "
+        "Models that learn from samples and models that learn from a reward are ranked apart. "
         "Controls, and models whose samples are copies, are never best.",
         "\n".join(legend),
     ]

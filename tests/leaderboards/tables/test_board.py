@@ -194,6 +194,17 @@ def test_learns_from_shows_only_where_both_kinds_are_admitted():
     assert not board("t", [record("a", mmd(1.0)), refused]).shows_learning
 
 
+def test_learners_of_samples_and_of_a_reward_are_ranked_apart():
+    records = [
+        *over_seeds("samples-good", mmd(1.0)),
+        *over_seeds("samples-bad", mmd(2.0)),
+        *over_seeds("reward-good", mmd(0.2), family="gflownet", learns_from="reward"),
+        *over_seeds("reward-bad", mmd(0.6), family="gflownet", learns_from="reward"),
+    ]
+    cells = only_cells(board("t", records))
+    assert [name for name, cell in cells.items() if cell.best] == ["samples-good", "reward-good"]
+
+
 def test_tasks_stand_in_the_order_of_their_numbers():
     names = ["mixture-256", "8-gaussians", "mixture-16", "banana", "mixture-16x2"]
     found = boards(record("vae").model_copy(update={"task": name}) for name in names)
