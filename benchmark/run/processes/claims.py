@@ -40,7 +40,6 @@ class Claims:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Claims:
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._live, daemon=True)
         self._thread.start()
         return self
@@ -82,14 +81,18 @@ class Claims:
             path.unlink(missing_ok=True)
 
     def _make(self, path: Path) -> bool:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with path.open("x") as file:
-                json.dump(self.owner, file)
-        except FileExistsError:
-            return False
-        self.mine.add(path)
-        return True
+        while True:
+            try:
+                with path.open("x") as file:
+                    json.dump(self.owner, file)
+            except FileExistsError:
+                return False
+            except FileNotFoundError:  # a run that ended took the empty folder with it
+                with suppress(FileExistsError):
+                    path.parent.mkdir(parents=True)
+            else:
+                self.mine.add(path)
+                return True
 
     def _is_free(self, path: Path, text: str) -> bool:
         """Whether a claim's owner is gone; of an owner elsewhere or unknown its silence tells."""

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import pickle
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ PRELOAD = [
     "scipy.stats",
     f"{__name__.partition('.')[0]}.benchmark.run.stages",
 ]
+_PAUSE = 0.5  # seconds between two questions for more work
 # Threads that spin while they wait take the cores of those that work.
 QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
 
@@ -106,8 +108,10 @@ def run_local(
                         places[future] = gpu or ""
                     except OSError as error:  # the server or the system has no process to give
                         yield item, Lost(item, "killed", f"no process for it: {error.strerror}")
+            if more and not running:  # `wait` returns at once where there is nothing to wait for
+                time.sleep(_PAUSE)
             # The time limit lets Ctrl-C through on every platform.
-            done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, timeout=_PAUSE, return_when=FIRST_COMPLETED)
             for future in done:
                 item = running.pop(future)
                 yield item, _result(future, item, timeout)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -79,6 +80,33 @@ def test_an_owner_gives_signs_of_life(tmp_path):
         while path.stat().st_mtime < 2:
             assert time.time() < deadline
             time.sleep(0.02)
+
+
+def test_a_folder_that_another_run_took_with_it_is_made_again(tmp_path):
+    with Claims(tmp_path) as first:
+        with Claims(tmp_path) as second:
+            assert second.claim("cell")
+        assert not first.folder.exists()
+        assert first.claim("cell")
+
+
+def test_claims_survive_runs_that_end_at_the_same_time(tmp_path):
+    trouble = []
+
+    def runs():
+        try:
+            for _ in range(200):
+                with Claims(tmp_path) as claims:
+                    claims.claim("cell")
+        except OSError as error:
+            trouble.append(error)
+
+    threads = [threading.Thread(target=runs) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not trouble
 
 
 MODEL = """
