@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import shown
 from .comparison import Comparison
+from .decoders import WU2017
 from .gflownets import GFLOWNET_HYPERGRID
 from .human_ranks import HUMAN_RANKS
 from .known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
@@ -22,6 +23,7 @@ COMPARISONS: dict[str, Comparison] = {
         NDB_MNIST,
         HUMAN_RANKS,
         GFLOWNET_HYPERGRID,
+        WU2017,
     )
 }
 

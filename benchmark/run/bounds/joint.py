@@ -19,6 +19,7 @@ from ....metrics.likelihood.transitions import HMC
 from ...contract.joint import Generator, Joint
 
 SCALES = np.geomspace(0.03, 1.0, 7)  # of the noise, in scaled coordinates
+CLOSER = np.linspace(-1, 1, 9)[1:-1]  # then between the neighbours of the best one
 VAL_ROWS, VAL_STEPS, VAL_CHAINS = 16, 50, 4
 
 
@@ -40,13 +41,14 @@ def joint_of(model: Any, val: Tensor | None) -> Joint | None:
         raise ValueError("Expected validation rows to fit the noise of a generator, got none.")
     rows = val[:: max(1, len(val) // VAL_ROWS)][:VAL_ROWS].to(found.device)
     seen = found.seen(rows)
-    means = {
-        float(scale): float(
-            annealed(found.with_noise(float(scale)), seen, VAL_STEPS, VAL_CHAINS).value.mean()
-        )
-        for scale in SCALES
-    }
-    return found.with_noise(max(means, key=means.__getitem__))
+
+    def mean(scale: float) -> float:
+        joint = found.with_noise(float(scale))
+        return float(annealed(joint, seen, VAL_STEPS, VAL_CHAINS).value.mean())
+
+    best = max(SCALES, key=mean)
+    apart = SCALES[1] / SCALES[0]
+    return found.with_noise(float(max(best * apart**CLOSER, key=mean)))
 
 
 def annealed(joint: Joint, seen: Tensor, steps: int, chains: int) -> Annealed:
