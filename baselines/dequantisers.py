@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..benchmark.contract.model import Likelihood
 from ..benchmark.contract.task import Domain
 from .dequantise import floor, logit, unlogit
 from .nets.images import ResidualConv
@@ -55,8 +56,8 @@ class Dequantiser(nn.Module):
         """Returns points of the domain, `(B, *shape)`."""
         return self.scaling.decode(y)
 
-    def bound(self, log_density: Callable[[Tensor], Tensor], x: Tensor, K: int) -> Tensor:
-        """Returns the log-mean-exp of log p(y) + w over K draws of the noise, in nats, `(B,)`.
+    def weights(self, log_density: Callable[[Tensor], Tensor], x: Tensor, K: int) -> Tensor:
+        """Returns log p(y) + w of K draws of the noise of each point, in nats, `(K, B)`.
 
         Args:
             log_density: log p of points y, `(N, *shape)` to `(N,)`.
@@ -64,7 +65,11 @@ class Dequantiser(nn.Module):
             K: Number of draws.
         """
         y, w = self(x.repeat(K, *[1] * (x.dim() - 1)))
-        return (log_density(y) + w).unflatten(0, (K, -1)).logsumexp(0) - math.log(K)
+        return (log_density(y) + w).unflatten(0, (K, -1))
+
+    def bound(self, log_density: Callable[[Tensor], Tensor], x: Tensor, K: int) -> Tensor:
+        """Returns the log-mean-exp of `weights` over the draws, in nats, `(B,)`."""
+        return self.weights(log_density, x, K).logsumexp(0) - math.log(K)
 
     @torch.no_grad()
     def moments(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,6 +180,24 @@ class Dequantised(NeuralModel):
 
     def points(self, y: Tensor) -> Tensor:
         return self.dequantiser.back(y.unflatten(1, self.domain.shape))
+
+    def log_weight(self, x: Tensor, K: int) -> Tensor:
+        """Returns log p(y) + w of K draws of the noise of integers, in nats, shape `(K, B)`.
+
+        Raises:
+            NotImplementedError: The domain is real, or the model has no density.
+        """
+        if self.domain.levels is None or self.likelihood is Likelihood.NONE:
+            raise NotImplementedError
+        return self.dequantiser.weights(self.log_density, x, K)
+
+    def log_density(self, y: Tensor) -> Tensor:
+        """Returns log p of scaled points `(B, *shape)` in nats, shape `(B,)`.
+
+        Raises:
+            NotImplementedError: The model has no density.
+        """
+        raise NotImplementedError
 
 
 def dequantiser(scaling: Scaling, way: str, by_likelihood: bool) -> Dequantiser:

@@ -14,18 +14,18 @@ density of a point follows by the change of variables (eq. 39): an estimate, by 
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 
 import torch
 from torch import Tensor
 
+from ...benchmark.contract.flow import Field, ProbabilityFlow
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..chunks import in_chunks
 from ..dequantise import said
 from ..dequantisers import Dequantised, dequantiser
-from ..paths.ode import integrate, velocity_and_divergence
+from ..paths.ode import field_of, log_density, log_normal
 from ..paths.path import Path
 from ..paths.samplers import SAMPLERS, sample, velocity
 
@@ -96,7 +96,7 @@ class Diffusion(Dequantised):
         """Estimates log p(x) in nats by the probability flow, shape `(B,)`."""
         K = self._draws(draws)
         return in_chunks(
-            lambda part: self.dequantiser.bound(self._log_density, part, K),
+            lambda part: self.dequantiser.bound(self.log_density, part, K),
             x,
             K * self.domain.dim,
             numbers=2**19,
@@ -110,24 +110,30 @@ class Diffusion(Dequantised):
     def _draws(self, draws: int | None) -> int:
         return (draws or self.particles) if self.domain.levels and self.exact else 1
 
-    def _log_density(self, y: Tensor) -> Tensor:
-        """Carries scaled points from the first time to the noise at time 1."""
-        x = y.flatten(1)
-        eye = torch.eye(x.shape[1], device=x.device).unsqueeze(1)
-        e = eye if self.exact else torch.randint_like(x, 2).mul(2).sub(1).unsqueeze(0)
-
-        def flow(x: Tensor, t: Tensor) -> Tensor:
-            return velocity(self.path, self.guess, x, t)
-
-        def f(s: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            slope = self.bend * s ** (self.bend - 1)  # dt/ds of t = s^bend
-            v, divergence = velocity_and_divergence(
-                flow, state[0], (s**self.bend).expand(len(x)), e
-            )
-            return slope * v, slope * divergence
-
-        state, start = (x, x.new_zeros(len(x))), self.first ** (1 / self.bend)
-        z, gain = integrate(f, state, start, 1.0, "rk4", self.likelihood_steps)
+    def probability_flow(self) -> ProbabilityFlow:
+        """Returns the flow from the first time to the noise at time 1, in s of t = s^bend."""
         scale = float(self.path.sigma(torch.ones(1)))
-        log_base = -0.5 * (z / scale).square().sum(1)
-        return log_base - x.shape[1] * math.log(scale * math.sqrt(2 * math.pi)) + gain
+        along = field_of(lambda x, t: velocity(self.path, self.guess, x, t), self.exact)
+
+        def field(x: Tensor) -> Field:
+            at = along(x)
+
+            def bent(s: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+                slope = self.bend * s ** (self.bend - 1)  # dt/ds
+                v, divergence = at(s**self.bend, y)
+                return slope * v, slope * divergence
+
+            return bent
+
+        return ProbabilityFlow(
+            field,
+            self.first ** (1 / self.bend),
+            1.0,
+            lambda z: log_normal(z, scale),
+            self.dequantiser,
+            self.exact,
+        )
+
+    def log_density(self, y: Tensor) -> Tensor:
+        """Estimates log p of scaled points `(B, *shape)` in nats, shape `(B,)`."""
+        return log_density(self.probability_flow(), y.flatten(1), "rk4", self.likelihood_steps)

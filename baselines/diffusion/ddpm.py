@@ -23,7 +23,7 @@ steps with less noise (eq. 12, noise eta times that of eq. 16).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -242,14 +242,43 @@ class DDPM(NeuralModel):
         """
         if self.likelihood is Likelihood.NONE:
             return super().log_p(x, draws)
-        data, T = self.encode(x), self.chain.T
-        last = torch.full((len(x),), T, device=x.device)
-        log_p = -kl_divergence(self.chain.marginal(data, last), Normal(0.0, 1.0)).sum(1)
-        for low, high in strata(T, draws or self.terms):
-            t = torch.randint(low + 1, high + 1, (len(x),), device=x.device)
-            noise, q = independent(data), self.chain.marginal(data, t)
-            log_p = log_p + (high - low) * self.term(data, noise, q.mean + q.stddev * noise, t)
+        data = self.encode(x)
+        log_p = self._last(data)
+        for _, term in self._drawn(data, draws or self.terms):
+            log_p = log_p + term
         return log_p if self.domain.levels else log_p + self.scaling.log_abs_det
+
+    def bound_parts(self, x: Tensor, draws: int | None = None) -> dict[str, Tensor]:
+        """Returns the parts of the negative bound in nats, each `(B,)`: by the step t.
+
+        Raises:
+            NotImplementedError: There is no bound, on bits.
+        """
+        if self.likelihood is Likelihood.NONE:
+            raise NotImplementedError
+        data, T = self.encode(x), self.chain.T
+        ends = torch.tensor(
+            [1, *dict.fromkeys(max(2, T // k) for k in (100, 10, 1))], device=x.device
+        )
+        sums = data.new_zeros(len(ends), len(x))
+        for t, term in self._drawn(data, draws or self.terms):
+            sums.scatter_add_(0, torch.bucketize(t, ends)[None], -term[None])
+        sums[0] -= 0 if self.domain.levels else self.scaling.log_abs_det
+        names = ["t = 1", *(f"{a + 1} to {b}" for a, b in pairwise(ends.tolist()))]
+        return {"prior": -self._last(data), **dict(zip(names, sums, strict=True))}
+
+    def _last(self, data: Tensor) -> Tensor:
+        """Returns minus the divergence of x_T from the prior, shape `(B,)`."""
+        last = torch.full((len(data),), self.chain.T, device=data.device)
+        return -kl_divergence(self.chain.marginal(data, last), Normal(0.0, 1.0)).sum(1)
+
+    def _drawn(self, data: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields, by stratum, a drawn t of each row and its term times the stratum's length."""
+        for low, high in strata(self.chain.T, count):
+            t = torch.randint(low + 1, high + 1, (len(data),), device=data.device)
+            noise, q = independent(data), self.chain.marginal(data, t)
+            x = q.mean + q.stddev * noise
+            yield t, (high - low) * self.term(data, noise, x, t)
 
     def estimator(self, draws: int | None = None) -> str:
         T, count = self.chain.T, len(strata(self.chain.T, draws or self.terms))

@@ -31,6 +31,7 @@ from ..nets.bidirectional import Bidirectional
 from ..players import Player, half_cosine, warm_up
 from ..training import NeuralModel
 
+QUARTERS = 4  # parts into which the bound is told
 LONGEST = 1024  # attention takes D^2 numbers a row
 MOST_LEVELS = 512
 CHUNK = 2**22  # numbers of the attention, or of the logits, at once
@@ -112,18 +113,23 @@ class MaskedDiffusion(NeuralModel):
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Returns the bound in nats, shape `(B,)`, an unbiased estimate of it."""
+        return -sum(self.bound_parts(x, draws).values(), torch.zeros(len(x), device=x.device))
+
+    def bound_parts(self, x: Tensor, draws: int | None = None) -> dict[str, Tensor]:
+        """Returns the parts of the negative bound in nats, each `(B,)`: by the share hidden."""
         D, terms = self.domain.dim, min(draws or self.terms, self.domain.dim)
         ends = torch.linspace(0, D, terms + 1).round().long().tolist()
-        rows = x.flatten(1).long()
         each = max(D * (self.domain.levels or 1), self.heads * D * D)
         found = []
-        for part in rows.split(max(1, CHUNK // each)):
-            total = torch.zeros(len(part), device=x.device)
+        for part in x.flatten(1).long().split(max(1, CHUNK // each)):
+            sums = torch.zeros(QUARTERS, len(part), device=x.device)
             for low, high in pairwise(ends):
                 m = torch.randint(low + 1, high + 1, (len(part),), device=x.device)
-                total = total + (high - low) / D * self.term(part, m)
-            found.append(total)
-        return torch.cat(found)
+                quarter = ((m - 1) * QUARTERS // D)[None]
+                sums.scatter_add_(0, quarter, -(high - low) / D * self.term(part, m)[None])
+            found.append(sums)
+        names = [f"up to {(k + 1) / QUARTERS:.0%} hidden" for k in range(QUARTERS)]
+        return dict(zip(names, torch.cat(found, 1), strict=True))
 
     def estimator(self, draws: int | None = None) -> str:
         D, terms = self.domain.dim, min(draws or self.terms, self.domain.dim)

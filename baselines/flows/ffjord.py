@@ -13,18 +13,18 @@ random signs for a whole solution (section 3.1).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from ...benchmark.contract.flow import Field, ProbabilityFlow
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..dequantise import said
 from ..dequantisers import Dequantised, dequantiser
 from ..nets.mlp import MLP
-from ..paths.ode import integrate, push
+from ..paths.ode import directions, log_density, log_normal, push
 from ..players import Player
 
 EXACT_DIM = 8  # coordinates up to which the divergence is exact
@@ -76,18 +76,20 @@ class FFJORD(Dequantised):
     def supports(cls, domain: Domain) -> str | None:
         return "a density needs numbers, and names are none" if domain.is_nominal else None
 
-    def log_density(self, y: Tensor, steps: int) -> Tensor:
-        """Returns log p(y) in nats, shape `(B,)`, for scaled coordinates `(B, *shape)`."""
-        x = y.flatten(1)
-        D = x.shape[1]
-        e = torch.eye(D).to(x)[:, None] if self.exact else torch.randint_like(x, 2)[None] * 2 - 1
+    def log_density(self, y: Tensor, steps: int | None = None) -> Tensor:
+        """Estimates log p(y) in nats, shape `(B,)`, for scaled coordinates `(B, *shape)`."""
+        return log_density(
+            self.probability_flow(), y.flatten(1), "rk4", steps or self.likelihood_steps
+        )
 
-        def f(t: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            return self._flow(state[0], t.expand(len(x)), e)
+    def probability_flow(self) -> ProbabilityFlow:
+        """Returns the flow from data at t = 1 to noise at t = 0."""
 
-        z, gain = integrate(f, (x, x.new_zeros(len(x))), 1.0, 0.0, "rk4", steps)
-        log_base = -0.5 * (z.square().sum(1) + D * math.log(2 * math.pi))
-        return log_base + gain  # `gain` is the integral from 1 to 0
+        def field(x: Tensor) -> Field:
+            e = directions(x, self.exact)
+            return lambda t, y: self._flow(y, t.expand(len(y)), e)
+
+        return ProbabilityFlow(field, 1.0, 0.0, log_normal, self.dequantiser, self.exact)
 
     def _flow(self, x: Tensor, t: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
         """Returns v and its divergence along e `(K, 1 or B, D)`: shapes `(B, D)` and `(B,)`."""
@@ -119,15 +121,12 @@ class FFJORD(Dequantised):
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Estimates log p(x) in nats, shape `(B,)`; averages over K draws of u where exact."""
-        return self.dequantiser.bound(self._fine, x, self._draws(draws))
+        return self.dequantiser.bound(self.log_density, x, self._draws(draws))
 
     def estimator(self, draws: int | None = None) -> str:
         trace = "exact" if self.exact else "Hutchinson's"
         noise = f", {said(self._draws(draws))}" if self.domain.levels else ""
         return f"RK4 in {self.likelihood_steps} steps, {trace} trace{noise}"
-
-    def _fine(self, y: Tensor) -> Tensor:
-        return self.log_density(y, self.likelihood_steps)
 
     def _draws(self, draws: int | None) -> int:
         return (draws or self.particles) if self.domain.levels and self.exact else 1

@@ -105,8 +105,21 @@ class LatentModel(NeuralModel):
             K: Draws for each.
             share: Weight of log p(z) - log q(z | x), below 1 in a warm-up.
         """
+        log_conditional, log_ratio = self.parts(x, K)
+        return log_conditional + share * log_ratio
+
+    def parts(self, x: Tensor, K: int) -> tuple[Tensor, Tensor]:
+        """Returns log p(x | z) and log p(z) - log q(z | x) of K draws, in nats, each `(K, B)`."""
         z, log_q = self.infer(x, K)
-        return self.log_conditional(x, z) + share * (self.prior().log_prob(z) - log_q)
+        return self.log_conditional(x, z), self.prior().log_prob(z) - log_q
+
+    def bound_parts(self, x: Tensor, draws: int | None = None) -> dict[str, Tensor]:
+        """Returns the parts of the negative ELBO in nats, means over K draws, each `(B,)`."""
+        K = draws or self.particles
+        both = in_chunks(
+            lambda part: torch.stack(self.parts(part, K)).mean(1).mT, x, K * self.numbers()
+        )
+        return {"reconstruction": -both[:, 0], "divergence": -both[:, 1]}
 
     @property
     def share(self) -> float:

@@ -70,7 +70,7 @@ class LadderVAE(LatentModel):
             MLP(above, 2 * below, (units,)) for below, above in pairwise(layers)
         )
 
-    def log_weight(self, x: Tensor, K: int, share: float = 1.0) -> Tensor:
+    def parts(self, x: Tensor, K: int) -> tuple[Tensor, Tensor]:
         likelihoods = self._up(x)
         mean, var = likelihoods[-1]
         z, q = _draw(mean, var, K)
@@ -81,7 +81,7 @@ class LadderVAE(LatentModel):
             m_q = (mean / var + m_p / v_p) * v_q
             z, q = _draw(m_q, v_q)
             ratio = ratio + _log_normal(z, m_p, v_p) - q
-        return self.log_conditional(x, z) + share * ratio
+        return self.log_conditional(x, z), ratio
 
     def _up(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Returns mean and variance `(B, L_i)` of each layer's pass up, the lowest first."""

@@ -139,10 +139,14 @@ class VQVAE(LatentModel):
         """Returns the negative bound in nats, averaged over `(B, *shape)`: by it val judges."""
         return -self._bound(batch).mean()
 
-    def _bound(self, x: Tensor) -> Tensor:
+    def parts(self, x: Tensor, K: int) -> tuple[Tensor, Tensor]:
+        """Returns log p(x | c) and log p(c) in nats, each `(1, B)`: of x there is one code c."""
         codes = self.nearest(self.encode(x))
         z = self.codebook[codes].flatten(1)
-        return self.log_conditional(x, z) + self.log_code(codes)
+        return self.log_conditional(x, z)[None], self.log_code(codes)[None]
+
+    def _bound(self, x: Tensor) -> Tensor:
+        return self.log_weight(x, 1)[0]
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         return in_chunks(self._bound, x, self.numbers())

@@ -13,11 +13,14 @@ is an estimate, never a bound.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torchdiffeq import odeint  # type: ignore[import-untyped]
+
+from ...benchmark.contract.flow import Field, ProbabilityFlow
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 FIXED = ("euler", "midpoint", "rk4")
@@ -78,33 +81,49 @@ def push(velocity: Velocity, noise: Tensor, solver: str, steps: int) -> Tensor:
     return integrate(f, (noise,), 0.0, 1.0, solver, steps)[0]
 
 
-def log_density(
-    velocity: Velocity, x: Tensor, solver: str = "rk4", steps: int = 20, exact: bool = True
-) -> Tensor:
-    """Estimates log p_1(x) in nats, where p_0 is the standard Gaussian.
+def log_density(flow: ProbabilityFlow, x: Tensor, solver: str = "rk4", steps: int = 20) -> Tensor:
+    """Estimates the log-density of points in nats, shape `(B,)`.
 
     Args:
-        velocity: v(x, t), shapes `(B, D)` and `(B,)` to `(B, D)`.
-        x: Points at t = 1, shape `(B, D)`.
+        flow: Where they go.
+        x: Points at the flow's time of data, shape `(B, D)`.
         solver: See `integrate`.
         steps: See `integrate`.
-        exact: Whether the divergence is exact (D directional derivatives an evaluation) or
-            Hutchinson's estimate with one vector of signs a point, from the current random state.
+    """
+    field = flow.field(x)
+    state = (x, x.new_zeros(len(x)))
+    noise, gain = integrate(
+        lambda t, now: field(t, now[0]), state, flow.data, flow.noise, solver, steps
+    )
+    return flow.log_base(noise) + gain
 
-    Returns:
-        Shape `(B,)`.
+
+def directions(x: Tensor, exact: bool) -> Tensor:
+    """Returns the directions of a divergence at points `(B, D)`, `(D, 1, D)` or `(1, B, D)`.
+
+    Args:
+        x: The points.
+        exact: Whether they are all unit vectors, or one of random signs a point (Hutchinson).
     """
     if exact:
-        probes = torch.eye(x.shape[1], device=x.device, dtype=x.dtype).unsqueeze(1)
-    else:
-        probes = torch.randint_like(x, 2).mul(2).sub(1).unsqueeze(0)
+        return torch.eye(x.shape[1], device=x.device, dtype=x.dtype).unsqueeze(1)
+    return torch.randint_like(x, 2).mul(2).sub(1).unsqueeze(0)
 
-    def f(t: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return velocity_and_divergence(velocity, state[0], t.expand(len(x)), probes)
 
-    noise, gain = integrate(f, (x, x.new_zeros(len(x))), 1.0, 0.0, solver, steps)
-    # `gain` is the integral from 1 to 0, minus the one in the formula.
-    return torch.distributions.Normal(0.0, 1.0).log_prob(noise).sum(1) + gain
+def field_of(velocity: Velocity, exact: bool) -> Callable[[Tensor], Field]:
+    """Returns what makes the field of a velocity, with its divergence; see `ProbabilityFlow`."""
+
+    def field(x: Tensor) -> Field:
+        e = directions(x, exact)
+        return lambda t, y: velocity_and_divergence(velocity, y, t.expand(len(y)), e)
+
+    return field
+
+
+def log_normal(x: Tensor, scale: float = 1.0) -> Tensor:
+    """Returns log N(x; 0, scale^2 I) in nats, shape `(B,)`, of points `(B, D)`."""
+    constant = x.shape[1] * math.log(scale * math.sqrt(2 * math.pi))
+    return -0.5 * (x / scale).square().sum(1) - constant
 
 
 def velocity_and_divergence(

@@ -18,12 +18,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ...benchmark.contract.flow import ProbabilityFlow
 from ...benchmark.contract.model import Likelihood
 from ...benchmark.contract.task import Domain
 from ..dequantise import said
 from ..dequantisers import Dequantised, dequantiser
 from ..nets.roles import denoiser
-from ..paths.ode import SOLVERS, log_density, push
+from ..paths.ode import SOLVERS, field_of, log_density, log_normal, push
 from ..paths.path import Straight
 from ..paths.prediction import independent
 
@@ -110,15 +111,21 @@ class FlowMatching(Dequantised):
 
     def log_p(self, x: Tensor, draws: int | None = None) -> Tensor:
         """Estimates log p(x) in nats by the instantaneous change of variables, shape `(B,)`."""
-        return self.dequantiser.bound(self._log_density, x, self._draws(draws))
+        return self.dequantiser.bound(self.log_density, x, self._draws(draws))
 
     def estimator(self, draws: int | None = None) -> str:
         trace = "exact" if self.exact else "Hutchinson's"
         noise = f", {said(self._draws(draws))}" if self.domain.levels else ""
         return f"RK4 in {self.likelihood_steps} steps, {trace} trace{noise}"
 
-    def _log_density(self, y: Tensor) -> Tensor:
-        return log_density(self.velocity, y.flatten(1), "rk4", self.likelihood_steps, self.exact)
+    def probability_flow(self) -> ProbabilityFlow:
+        """Returns the flow from data at t = 1 to noise at t = 0."""
+        field = field_of(self.velocity, self.exact)
+        return ProbabilityFlow(field, 1.0, 0.0, log_normal, self.dequantiser, self.exact)
+
+    def log_density(self, y: Tensor) -> Tensor:
+        """Estimates log p of scaled points `(B, *shape)` in nats, shape `(B,)`."""
+        return log_density(self.probability_flow(), y.flatten(1), "rk4", self.likelihood_steps)
 
     def _draws(self, draws: int | None) -> int:
         return (draws or self.particles) if self.domain.levels and self.exact else 1

@@ -201,6 +201,17 @@ def print_scores(record: Record) -> None:
     out.print(table)
 
 
+def told_bound(record: Record, probe: str) -> list[str]:
+    """Returns the NLL of a record by a probe in words; nothing where its suite measures none."""
+    words = {"<=": "NLL at most", "~": "NLL about"}
+    return [
+        f"{words.get(score.mark, 'NLL')} {score.value:.4g} ± {score.stderr:.2g} nats"
+        + (f" ({score.note})" if score.note else "")
+        for score in record.scores
+        if score.probe == probe and score.metric == "nll" and score.value is not None
+    ]
+
+
 def print_findings(findings: Sequence[Finding]) -> None:
     """Prints what a check found on one kind of domain, a line each."""
     for finding in findings:

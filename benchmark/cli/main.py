@@ -248,44 +248,47 @@ def _score_again(folders: list[Path], metric: str) -> int:
 def probe(
     results: Annotated[Path, typer.Argument(help="Such as results/quick.")],
     likelihood: Annotated[
-        str, typer.Option(help="ais: annealed importance sampling, of models with a decoder.")
+        str,
+        typer.Option(
+            help="ais: annealed importance sampling, of decoders and energies. draws: weighted "
+            "draws, of latents or of dequantisation. ode: a flow at two tolerances. parts: what a "
+            "variational bound is the sum of."
+        ),
     ] = "ais",
-    steps: Annotated[int, typer.Option(help="Steps of annealing.")] = 1000,
-    chains: Annotated[int, typer.Option(help="Chains of each test row.")] = 16,
+    steps: Annotated[int | None, typer.Option(help="ais: steps, 1,000 by default.")] = None,
+    chains: Annotated[int | None, typer.Option(help="ais: chains a row, 16 by default.")] = None,
+    draws: Annotated[int | None, typer.Option(help="draws, parts: draws of each row.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="ode: of the solver, 1e-5 by default.")
+    ] = None,
     rows: Annotated[int | None, typer.Option(help="Test rows; all by default.")] = None,
     models: Names = None,
     tasks: Names = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
 ) -> None:
-    """Bound the likelihood of finished cells in another way; nothing is trained again."""
+    """Tell the likelihood of finished cells in another way; nothing is trained again."""
     from ...leaderboards.report import Results, write_report
-    from ..names import known
     from ..run.bounds.added import add_bound
+    from ..run.bounds.ways import question
     from . import console
 
-    known("way to bound a likelihood", [likelihood], ["ais"])
+    given = {"steps": steps, "chains": chains, "draws": draws, "tolerance": tolerance}
+    asked = question(likelihood, rows, **given)
     if not (results / "records").is_dir():
         raise ValueError(f"Expected a folder with records in it, got {results}.")
     count = 0
     for record, why in add_bound(
-        results,
-        steps=steps,
-        chains=chains,
-        rows=rows,
-        models=split(models),
-        tasks=split(tasks),
-        workers=workers,
+        results, asked, models=split(models), tasks=split(tasks), workers=workers
     ):
         count += not why
         cell = f"{record.task} / {record.model} / seed {record.seed}"
         if why:
             print(f"{cell}: {why}")
             continue
-        found = [s for s in record.scores if s.metric == "nll" and "AIS" in s.estimator]
-        for score in found[-1:]:  # a suite may not measure it
-            print(f"{cell}: NLL at most {score.value:.4g} ± {score.stderr:.2g} nats")
+        for line in console.told_bound(record, asked.name):
+            print(f"{cell}: {line}")
     console.print_files(write_report(Results.read(results)))
-    print(f"{count} cells have the new bound.")
+    print(f"{count} cells have the new number.")
     sys.exit(0 if count else 1)
 
 

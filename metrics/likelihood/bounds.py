@@ -58,6 +58,38 @@ def iwae_bound(log_weight: LogWeight, x: Tensor, k: int, block: int | None = Non
     return total - math.log(k)
 
 
+def importance_bounds(
+    log_weight: LogWeight, x: Tensor, k: int, block: int | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns L_1, L_{k/2} and L_k of each point in nats from the same k draws, each `(B,)`.
+
+    L_1 is the mean of all log weights and L_{k/2} that of both halves, so that their differences
+    from L_k, which are never negative, have little noise: how far one draw is behind, and what the
+    next draws may still bring. For weights log p(x + u) of dequantised integers the first is the
+    gap of dequantisation (Hoogeboom et al. 2020, arXiv:2001.11235, eq. 8).
+
+    Args:
+        log_weight: As in `elbo`.
+        x: Points, shape `(B, *shape)`.
+        k: Draws a point, an even number.
+        block: Draws at a time; None takes all at once.
+
+    Raises:
+        ValueError: See `elbo`; or k is odd.
+    """
+    if k < 2 or k % 2 or (block is not None and block < 1):
+        raise ValueError(f"Expected an even number of draws, got k = {k}, block = {block}.")
+    mean = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+    halves = torch.full((2, len(x)), -math.inf, dtype=torch.float64, device=x.device)
+    for half in range(2):
+        for first in range(0, k // 2, block or k):
+            some = _weights(log_weight, x, min(block or k, k // 2 - first))
+            mean += some.sum(0) / k
+            halves[half] = torch.logaddexp(halves[half], some.logsumexp(0))
+    both = halves.mean(0) - math.log(k // 2)
+    return mean, both, torch.logaddexp(*halves) - math.log(k)
+
+
 def _weights(log_weight: LogWeight, x: Tensor, k: int) -> Tensor:
     if k < 1:
         raise ValueError(f"Expected at least one draw, got {k}.")

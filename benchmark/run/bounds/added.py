@@ -7,17 +7,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor
-
-from ....metrics.estimate import Estimate
-from ....metrics.likelihood.annealing import Annealed, bdmc
-from ....metrics.likelihood.schedules import geometric_schedule
 from ...contract.evidence import Evidence
-from ...contract.joint import Joint
-from ...contract.model import Likelihood
 from ...contract.probe import Probe
 from ...contract.record import Record, Score, read_records, write_record
 from ...contract.task import Task
@@ -36,36 +27,9 @@ from ..seeding import all_seeded, derived_seed
 from ..store import Store
 from ..told import told
 from ..training import restored
-from .energy import bracket
-from .joint import annealed, joint_of
+from .question import Question
 
 CODE = ("benchmark.run.bounds.added",)
-POINTS = 512  # points times chains of a batch, about
-SIMULATED = 16  # points of the model's own on which the gap is measured
-
-
-@dataclass(frozen=True)
-class Annealing(Probe):
-    """A likelihood by annealed importance sampling, with its certificate.
-
-    Attributes:
-        places: Steps of the path; those of a sampler are others.
-        chains: Chains of each row that are weighted.
-    """
-
-    places: int = 1000
-    chains: int = 16
-
-    @property
-    def label(self) -> str:
-        """Steps, chains and rows, in words."""
-        rows = f", {self.n:,} rows" if self.n else ""
-        return f"AIS of {self.places:,} steps, {self.chains} chains{rows}"
-
-    @property
-    def estimator(self) -> str:
-        """The number's protocol."""
-        return f"AIS, {self.places:,} steps, {self.chains} chains"
 
 
 @dataclass(frozen=True)
@@ -73,7 +37,7 @@ class Asked:
     """A job and what its model is asked."""
 
     job: Job
-    question: Annealing
+    question: Question
 
     @property
     def key(self) -> str:
@@ -82,17 +46,15 @@ class Asked:
             {
                 "train": self.job.keys["train"],
                 "question": self.question.question,
-                "stage": keys.stage_code(*CODE),
+                "stage": keys.stage_code(*CODE, type(self.question).__module__.partition(".")[2]),
             }
         )
 
 
 def add_bound(
     root: Path,
+    question: Question,
     *,
-    steps: int,
-    chains: int,
-    rows: int | None,
     models: list[str] | None = None,
     tasks: list[str] | None = None,
     workers: int | None = None,
@@ -102,9 +64,7 @@ def add_bound(
 
     Args:
         root: The results folder.
-        steps: Steps T of annealing.
-        chains: Chains of each row.
-        rows: Test rows, a fixed random subset; None is all.
+        question: What every model is asked.
         models: Names of models; None is all.
         tasks: Names of tasks; None is all.
         workers: Worker processes; None is one per core.
@@ -114,10 +74,10 @@ def add_bound(
         Each record as it is written, and why it has no bound; empty where it has.
 
     Raises:
-        ValueError: A number that makes no sense, or a name that the folder does not hold.
+        ValueError: No worker, or a name that the folder does not hold.
     """
-    _check(steps, chains, rows, workers)
-    question = Annealing("likelihood", n=rows, places=steps, chains=chains)
+    if workers is not None and workers < 1:
+        raise ValueError(f"Expected workers of at least 1, got {workers}.")
     records = read_records(root)
     known("model", models or (), {record.model for record in records})
     known("task", tasks or (), {record.task for record in records})
@@ -148,18 +108,6 @@ def add_bound(
         yield (record, why) if why else (_scored(asked, record, root), "")
 
 
-def _check(steps: int, chains: int, rows: int | None, workers: int | None) -> None:
-    least = {
-        "steps": (steps, 1),
-        "chains": (chains, 1),
-        "rows": (rows, 2),
-        "workers": (workers, 1),
-    }
-    for name, (given, wanted) in least.items():
-        if given is not None and given < wanted:
-            raise ValueError(f"Expected {name} of at least {wanted}, got {given}.")
-
-
 def _job(record: Record, root: Path) -> Job | None:
     """The job of a record, where its trained model is that of today's code."""
     try:
@@ -187,13 +135,11 @@ def bounded(asked: Asked) -> str:
     rows = rows.long() if task.domain.levels is not None else rows
     try:
         with all_seeded(derived_seed(job.seed, "likelihood", job.task.name, job.model.target)):
-            energy = callable(getattr(model, "unnormalised", None))
-            bound = _normalised(model, rows, question) if energy else None
-            bound = bound or _decoded(joint_of(model, task.val), rows, question)
+            bound = question.bound(model, task, rows)
     except ValueError as error:
         return told(error)
     if bound is None:
-        return "it has neither a decoder, whose latents could be annealed, nor an energy"
+        return f"it has {question.needs}"
     claim = {
         "likelihood": bound.likelihood.value,
         "paper": bound.paper,
@@ -202,72 +148,6 @@ def bounded(asked: Asked) -> str:
     }
     keep(store, asked.key, Evidence(log_prob=bound.log_prob.cpu()), claim, {"width": bound.width})
     return ""
-
-
-@dataclass(frozen=True)
-class Bound:
-    """What annealing says of test rows.
-
-    Attributes:
-        log_prob: In nats, shape `(M,)`.
-        likelihood: What it claims.
-        paper: Whose estimator it is.
-        notes: What a reader must know.
-        width: How far the other side of the bracket lies, in nats a row; None without one.
-    """
-
-    log_prob: Tensor
-    likelihood: Likelihood
-    paper: str
-    notes: list[str]
-    width: float | None = None
-
-
-def _decoded(joint: Joint | None, rows: Tensor, question: Annealing) -> Bound | None:
-    """A decoder's likelihood, with the gap of both sides on data of its own."""
-    if joint is None:
-        return None
-    found, gap = _annealed(joint, rows, question)
-    notes = [
-        joint.words,
-        *(one.note for one in found),
-        f"on data of its own the bounds from both sides are {gap.value:.2g} ± {gap.stderr:.1g} "
-        "nats apart",
-    ]
-    log_prob = torch.cat([one.value for one in found])
-    return Bound(log_prob, Likelihood.LOWER_BOUND, "arXiv:1611.04273", notes)
-
-
-def _normalised(model: Any, rows: Tensor, question: Annealing) -> Bound:
-    """An energy model's likelihood by the lower log Z; the bracket tells of the upper one."""
-    energy = model.unnormalised()
-    with torch.no_grad():
-        found = bracket(energy, question.places, question.chains)
-        log_f = model.log_prob(rows).double()
-        if model.likelihood is Likelihood.EXACT:
-            log_f = log_f + float(model.log_normaliser)
-    notes = [energy.words, found.note]
-    width = found.high - found.low
-    return Bound(log_f - found.low, Likelihood.ESTIMATE, "arXiv:1412.8566", notes, width)
-
-
-def _annealed(joint: Joint, rows: Tensor, question: Annealing) -> tuple[list[Annealed], Estimate]:
-    """AIS of test rows, block by block, and the gap of both bounds on data of the model's own."""
-    steps, chains = question.places, question.chains
-    found = [
-        annealed(joint, joint.seen(part), steps, chains)
-        for part in rows.split(max(1, POINTS // chains))
-    ]
-    both = bdmc(
-        joint.sample_prior,
-        joint.log_prior,
-        joint.simulate,
-        joint.log_conditional,
-        points=SIMULATED,
-        chains=chains,
-        betas=geometric_schedule(steps),
-    )
-    return found, both.gap
 
 
 def _scored(asked: Asked, record: Record, root: Path) -> Record:

@@ -4,7 +4,13 @@ import math
 
 import pytest
 import torch
-from dgmbench.metrics.likelihood.bounds import elbo, iwae_bound, kde_log_likelihood, kde_scale
+from dgmbench.metrics.likelihood.bounds import (
+    elbo,
+    importance_bounds,
+    iwae_bound,
+    kde_log_likelihood,
+    kde_scale,
+)
 from torch.distributions import Normal
 
 NOISE = 0.5  # x = z + NOISE eps: p(x) = N(0, 1 + NOISE^2)
@@ -52,6 +58,24 @@ def test_blocks_do_not_matter():
     whole, parts = (iwae_bound(weights(1.5), X, 64, block) for block in (None, 7))
     assert float((whole - parts).mean()) == pytest.approx(0, abs=0.03)
     assert parts.dtype == torch.float64 and parts.shape == (200,)
+
+
+def test_one_half_and_all_draws_are_bounds_in_this_order():
+    one, half, whole = importance_bounds(weights(2.0), X, 64, block=10)
+    assert ((one < half) & (half < whole)).all()
+    assert float((one - EXACT).mean()) == pytest.approx(math.log(2) - 1.5, abs=0.05)
+    expected = [float((iwae_bound(weights(2.0), X, k) - EXACT).mean()) for k in (32, 64)]
+    found = [float((side - EXACT).mean()) for side in (half, whole)]
+    assert found == pytest.approx(expected, abs=0.02)
+    exact = importance_bounds(weights(1), X, 4)
+    for side in exact:
+        torch.testing.assert_close(side, EXACT)
+
+
+@pytest.mark.parametrize("k", [0, 1, 7])
+def test_draws_come_in_halves(k):
+    with pytest.raises(ValueError, match="an even number of draws"):
+        importance_bounds(weights(1), X, k)
 
 
 def test_parzen_windows_by_hand():
