@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from ..tables.board import Block, Board, Row, capital
 from ..tables.columns import Column, heading
 from ..tables.entry import Entry, printed
+from ..tables.standings import Standings, standings
 
 LEGEND = (
     ("=", "exact: log p(x) itself"),
@@ -45,7 +46,39 @@ def leaderboard_md(
         "Controls, and models whose samples are copies, are never best.",
         "\n".join(legend),
     ]
-    return "\n\n".join([*lead, *(_section(board) for board in boards.values())]) + "\n"
+    first = [_overview(standings(boards))] if len(boards) > 1 else []
+    return "\n\n".join([*lead, *first, *(_section(board) for board in boards.values())]) + "\n"
+
+
+def _overview(found: Standings) -> str:
+    """Who leads over all tasks: a line a model, a column a task."""
+    tasks = list(found.columns)
+    named = [escape(f"{task}: {column.plain}") for task, column in found.columns.items()]
+    lines = [
+        _line(["Family", "Model", "Mean score", "Rank", *named, "Core time (s)"]),
+        _line(["---", "---", *["---:"] * (len(tasks) + 3)]),
+    ]
+    for row in found.rows:
+        mean = (
+            f"{len(row.scores)} of {len(tasks)} tasks" if row.mean is None else f"{row.mean:.3f}"
+        )
+        error = "" if row.stderr is None else f" ± {row.stderr:.3f}"
+        ranks = "–" if row.ranks is None else "–".join(dict.fromkeys(map(str, row.ranks)))
+        scores = [f"{row.scores[task].value:.2f}" if task in row.scores else "–" for task in tasks]
+        name = f"{row.model} (floor)" if row.is_floor else row.model
+        cost = "–" if row.core_seconds is None else f"{row.core_seconds:.0f}"
+        head = [escape(row.family), escape(name), mean + error, ranks]
+        lines.append(_line([*head, *scores, cost]))
+    reading = (
+        "Scores: 0 is the best floor of a task, 1 its oracle, in the distance that tells these "
+        "two apart best; what is worse than a floor by more than that frame counts as -1. A model "
+        "that lacks a task has no mean. Rank: the best and the worst that 95 % of the error bars "
+        "hold, among models with three seeds on every task."
+    )
+    left_out = [f"- {escape(task)} does not count: {escape(why)}" for task, why in found.left_out]
+    parts = ["## Overview", *map(escape, found.summary)]
+    parts += ["\n".join(lines), reading] if found.rows else []
+    return "\n\n".join([*parts, *(["\n".join(left_out)] if left_out else [])])
 
 
 def _section(board: Board) -> str:

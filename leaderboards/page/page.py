@@ -17,12 +17,14 @@ from ..tables.board import Board, capital
 from ..tables.columns import Column
 from ..tables.entry import printed
 from ..tables.rounding import Rounded
+from ..tables.standings import standings
 from . import svg
 from .attachments import Unshown, curve
 from .gallery import Gallery, gallery_of
 from .modes_plot import modes_plot
 from .nfe_plot import nfe_plot
 from .published import Paper
+from .ranks_plot import ranks_plot
 
 _FOLDER = Path(__file__).parent / "templates"
 _ARXIV = re.compile(r"(?:arxiv:)?\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})", re.I)
@@ -88,6 +90,7 @@ def render_page(
     sections = [
         _section(tasks.get(name) or _unknown(board), board, root) for name, board in boards.items()
     ]
+    overall = standings(boards)
     return (
         _templates()
         .get_template("report.html")
@@ -97,6 +100,8 @@ def render_page(
             written=max((r.created for r in records), default=None),
             environment=facts,
             sections=sections,
+            standings=overall,
+            ranks=Markup(ranks_plot(overall.critical) if overall.critical else ""),
             failures=[r for r in records if r.status not in SETTLED],
             refusals=[r for r in records if r.status == "not admitted"],
             published=published,
