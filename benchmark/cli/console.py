@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..run.execution import Outcome
     from ..run.job import Job
     from ..run.plan import Plan
+    from ..run.submissions.verify import Verified
     from ..run.users.check import Checked, Finding
     from .catalogue import Listing
 
@@ -199,6 +200,16 @@ def print_scores(record: Record) -> None:
             score.reason if empty else score.note,
         )
     out.print(table)
+
+
+def print_verified(found: Verified, model: str) -> None:
+    """Prints what a check of a bundle found, a line for each fault, and the tier."""
+    for verdict in found.verdicts:
+        for text in verdict.trouble:
+            print(f"{verdict.what}: {text}.")
+        for text in verdict.unchecked:
+            print(f"{verdict.what}: not checked: {text}.")
+    print(f"{model} is {found.tier}." if found.ok else f"{model} is refused.")
 
 
 def told_bound(record: Record, probe: str) -> list[str]:

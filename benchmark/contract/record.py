@@ -170,6 +170,7 @@ class Record(_Frozen):
         environment: Where and with what it ran.
         created: When the record was written, UTC.
         stored: Whether it came with the package and was not run here.
+        tier: Of a submission what was checked of it: "self-reported", "re-scored", "re-trained".
     """
 
     suite: str
@@ -199,6 +200,7 @@ class Record(_Frozen):
     environment: Environment = Environment()
     created: datetime
     stored: bool = False
+    tier: Literal["", "self-reported", "re-scored", "re-trained"] = ""
 
     @property
     def cell(self) -> tuple[str, str, int]:

@@ -49,6 +49,7 @@ class Row:
     is_floor: bool = False
     stored: bool = False
     samples_only: bool = False
+    tier: str = ""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -72,9 +73,9 @@ class Row:
 
     @property
     def standing(self) -> str:
-        """Its role, whether it came with the package, whether as samples alone; for display."""
+        """Its role, where it is from (package, samples alone) and its tier; for display."""
         origin = "stored" if self.stored else "samples only" if self.samples_only else ""
-        return ", ".join(filter(None, (self.role, origin)))
+        return ", ".join(filter(None, (self.role, origin, self.tier)))
 
 
 @dataclass(frozen=True)
@@ -298,6 +299,7 @@ def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
         is_floor=first.is_floor,
         notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
         stored=all(record.stored for record in records),
+        tier=first.tier,
         samples_only="samples" in first.keys and "train" not in first.keys,
     )
 

@@ -1,0 +1,1 @@
+"""What a submission to a leaderboard holds, and how it is checked."""

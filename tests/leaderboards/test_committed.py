@@ -1,0 +1,53 @@
+"""The committed records: whole, framed by controls, and printed as they are."""
+
+import csv
+import io
+
+import pytest
+from dgmbench.leaderboards.exports.csv_tables import records_csv
+from dgmbench.leaderboards.exports.markdown import leaderboard_md
+from dgmbench.leaderboards.hardware import machines, title
+from dgmbench.leaderboards.stored import RESULTS, unpacked
+from dgmbench.leaderboards.tables.board import boards
+
+SUITES = sorted(path.name.removesuffix(".jsonl.gz") for path in RESULTS.glob("*.jsonl.gz"))
+
+
+def records_of(suite):
+    path = RESULTS / f"{suite}.jsonl.gz"
+    found = unpacked(path.read_bytes(), path.name)
+    return [record.model_copy(update={"stored": False}) for record in found]
+
+
+def test_there_are_records():
+    assert {"quick", "standard", "mnist", "reward"} <= set(SUITES)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_cells_are_of_their_suite_and_each_once(suite):
+    found = records_of(suite)
+    assert {record.suite for record in found} == {suite}
+    cells = [record.cell for record in found]
+    assert len(cells) == len(set(cells))
+    assert all(r.settled and (r.status == "not admitted" or r.scores) for r in found)
+    assert all(r.environment.hardware and r.environment.commit for r in found)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_page_is_what_the_records_render_to(suite):
+    found = records_of(suite)
+    text = leaderboard_md(boards(found), title(found), machines(found))
+    assert (RESULTS / suite / "leaderboard.md").read_text(encoding="utf-8") == text
+    lines = (RESULTS / suite / "records.csv").read_text(encoding="utf-8")
+    kept, rendered = (list(csv.reader(io.StringIO(t))) for t in (lines, records_csv(found)))
+    assert sorted(kept) == sorted(rendered)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_task_is_framed(suite):
+    """An oracle, a memoriser, noise and a floor beside whatever learned models there are."""
+    found = [record for record in records_of(suite) if record.status == "ok"]
+    for task in {record.task for record in found}:
+        here = [record for record in found if record.task == task]
+        assert {"oracle", "memoriser", "noise"} <= {record.model for record in here}, task
+        assert any(r.is_floor and r.family != "control" for r in here), task
