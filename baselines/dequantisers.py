@@ -185,9 +185,11 @@ class Dequantised(NeuralModel):
         """Returns log p(y) + w of K draws of the noise of integers, in nats, shape `(K, B)`.
 
         Raises:
-            NotImplementedError: The domain is real, or the model has no density.
+            NotImplementedError: The domain is real, or the model has no density, or one whose
+                divergence is estimated, so that weights would hold that noise, too.
         """
-        if self.domain.levels is None or self.likelihood is Likelihood.NONE:
+        estimated = not getattr(self, "exact", True)
+        if self.domain.levels is None or self.likelihood is Likelihood.NONE or estimated:
             raise NotImplementedError
         return self.dequantiser.weights(self.log_density, x, K)
 

@@ -124,7 +124,7 @@ def make_bundle(root: Path, model: str, path: Path) -> Manifest:
     for record in mine:
         for probe in record.probes:
             content |= _stored(store, record, probe)
-    lines = (record.model_copy(update={"files": {}}).model_dump_json() for record in mine)
+    lines = (_alone(record).model_dump_json() for record in mine)
     content["records.jsonl"] = "".join(f"{line}\n" for line in lines).encode()
     content["card.md"] = card(mine).encode()
     files = {name: (len(data), _sha256(data)) for name, data in sorted(content.items())}
@@ -138,6 +138,12 @@ def make_bundle(root: Path, model: str, path: Path) -> Manifest:
                 archive.writestr(name, content[name])
         write_atomically(path, buffer.getvalue())
     return manifest
+
+
+def _alone(record: Record) -> Record:
+    """The record without files, and without numbers of probes that were added later."""
+    kept = [s for s in record.scores if not s.probe or s.probe in record.probes]
+    return record.model_copy(update={"files": {}, "scores": tuple(kept)})
 
 
 def _stored(store: Store, record: Record, probe: str) -> dict[str, bytes]:
