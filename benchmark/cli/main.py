@@ -408,6 +408,41 @@ def report(results: Annotated[Path, typer.Argument(help="Such as results/quick."
 
 
 @app.command()
+def table(
+    results: Annotated[Path, typer.Argument(help="Such as results/quick.")],
+    task: Annotated[str, typer.Option(help="Name of the task.")],
+    columns: Annotated[
+        str | None, typer.Option(help="Comma-separated metrics; by default the few that say most.")
+    ] = None,
+    models: Names = None,
+    digits: Annotated[
+        int | None, typer.Option(help="Behind the point; by default what the errors justify.")
+    ] = None,
+    transpose: Annotated[bool, typer.Option("--transpose", help="Models as columns.")] = False,
+    form: Annotated[str, typer.Option("--format", help="md, tex or csv.")] = "md",
+    to: Annotated[Path | None, typer.Option(help="The file; by default it is printed.")] = None,
+) -> None:
+    """Write one table for a paper: chosen metrics and models of one task."""
+    from ...leaderboards.exports.paper_table import Chosen, paper_table
+    from ...leaderboards.report import Results
+    from ..contract.files import write_atomically
+    from ..names import known
+
+    if not (results / "records").is_dir():
+        raise ValueError(f"Expected a folder with records in it, got {results}.")
+    boards = Results.read(results).boards
+    known("task", [task], boards)
+    text = paper_table(
+        boards[task], form, Chosen(split(columns), split(models), digits, transpose)
+    )
+    if to is None:
+        print(text, end="")
+    else:
+        write_atomically(to, text.encode())
+        print(f"Wrote {to}")
+
+
+@app.command()
 def status(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
     """Count the cells of a results folder by status and list the failures."""
     from . import console

@@ -41,7 +41,7 @@ _SPECIAL = {
     "“": "``",
     "”": "''",
 }
-_MARKS = {"=": "$=$ ", "<=": r"$\le$ ", "~": r"$\sim$ "}
+MARKS = {"=": "$=$ ", "<=": r"$\le$ ", "~": r"$\sim$ "}
 _HEAD = r"""\documentclass[a4paper]{article}
 \usepackage[T1]{fontenc}
 \usepackage[landscape,margin=15mm]{geometry}
@@ -117,11 +117,12 @@ def _cell(board: Board, column: Column, cell: Entry) -> str:
     number = printed(column, cell)
     if number is None:
         return escape(cell.short) + note
-    text = _number(number)
-    return _MARKS.get(cell.mark, "") + (rf"\textbf{{{text}}}" if cell.best else text) + note
+    text = number_tex(number)
+    return MARKS.get(cell.mark, "") + (rf"\textbf{{{text}}}" if cell.best else text) + note
 
 
-def _number(number: Rounded) -> str:
+def number_tex(number: Rounded) -> str:
+    """Returns a printed number with its signs and powers as LaTeX."""
     value = escape(number.value).replace("-", "$-$")
     both = rf"{value} $\pm$ {number.error}" if number.error else value
     if number.exponent:

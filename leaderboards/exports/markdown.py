@@ -16,7 +16,7 @@ LEGEND = (
     ("~", "an estimate that can err to either side: shown, never ranked"),
     ("–", "no number; the letter behind it says why"),
 )
-_MARKS = {"=": "= ", "<=": "≤ ", "~": r"\~ "}
+MARKS = {"=": "= ", "<=": "≤ ", "~": r"\~ "}
 
 
 def escape(text: str) -> str:
@@ -55,8 +55,8 @@ def _overview(found: Standings) -> str:
     tasks = list(found.columns)
     named = [escape(f"{task}: {column.plain}") for task, column in found.columns.items()]
     lines = [
-        _line(["Family", "Model", "Mean score", "Rank", *named, "Core time (s)"]),
-        _line(["---", "---", *["---:"] * (len(tasks) + 3)]),
+        line(["Family", "Model", "Mean score", "Rank", *named, "Core time (s)"]),
+        line(["---", "---", *["---:"] * (len(tasks) + 3)]),
     ]
     for row in found.rows:
         mean = (
@@ -68,7 +68,7 @@ def _overview(found: Standings) -> str:
         name = f"{row.model} (floor)" if row.is_floor else row.model
         cost = "–" if row.core_seconds is None else f"{row.core_seconds:.0f}"
         head = [escape(row.family), escape(name), mean + error, ranks]
-        lines.append(_line([*head, *scores, cost]))
+        lines.append(line([*head, *scores, cost]))
     reading = (
         "Scores: 0 is the best floor of a task, 1 its oracle, in the distance that tells these "
         "two apart best; what is worse than a floor by more than that frame counts as -1. A model "
@@ -102,8 +102,8 @@ def _table(board: Board, block: Block) -> str:
     heads = ["Family", "Model", *(["Learns from"] if board.shows_learning else [])]
     rule = ["---"] * len(heads) + ["---:"] * len(found)
     named = [escape(heading(c, block.label(c))) for c in found]
-    lines = [_line([*heads, *named]), _line(rule)]
-    lines += [_line(_cells(board, row, found)) for row in block.rows]
+    lines = [line([*heads, *named]), line(rule)]
+    lines += [line(_cells(board, row, found)) for row in block.rows]
     return "\n".join(lines)
 
 
@@ -111,13 +111,13 @@ def _curves(board: Board) -> str:
     """One line per model and question: one training, asked for other steps."""
     found = board.curve_columns
     lines = [
-        _line(["Model", "Asked for", "NFE", *(escape(heading(c)) for c in found)]),
-        _line(["---", "---", "---:"] + ["---:"] * len(found)),
+        line(["Model", "Asked for", "NFE", *(escape(heading(c)) for c in found)]),
+        line(["---", "---", "---:"] + ["---:"] * len(found)),
     ]
     for point in board.curves:
         nfe = "–" if point.nfe is None else f"{point.nfe:g}"
         cells = [_cell(board, c, point.entry(c.metric)) for c in found]
-        lines.append(_line([escape(point.model), escape(point.question), nfe, *cells]))
+        lines.append(line([escape(point.model), escape(point.question), nfe, *cells]))
     return "\n".join(lines)
 
 
@@ -136,8 +136,9 @@ def _cell(board: Board, column: Column, cell: Entry) -> str:
     if number is None:
         return escape(cell.short) + note
     text = f"**{number.text}**" if cell.best else number.text
-    return f"{_MARKS.get(cell.mark, '')}{text}{note}"
+    return f"{MARKS.get(cell.mark, '')}{text}{note}"
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """Returns a line of a table."""
     return "| " + " | ".join(cells) + " |"

@@ -59,6 +59,20 @@ def rounded(value: float, stderr: float | None) -> Rounded:
     return _fixed(value, stderr)
 
 
+def fixed(value: float, stderr: float | None, decimals: int) -> Rounded:
+    """Rounds a value and its error to a number of digits behind the point.
+
+    Args:
+        value: The number; infinite is allowed.
+        stderr: Its standard error; None or NaN where none is known.
+        decimals: Digits, 0 or more.
+    """
+    if math.isinf(value):
+        return rounded(value, None)
+    known = stderr is not None and math.isfinite(stderr)
+    return Rounded(_digits(value, decimals), _digits(stderr or 0.0, decimals) if known else "")
+
+
 def _fixed(value: float, stderr: float) -> Rounded:
     decimals = 1 - _exponent(stderr)
     if decimals > _MOST_DECIMALS:  # an error below what a table can show
