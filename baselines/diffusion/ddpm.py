@@ -68,7 +68,7 @@ class DDPM(NeuralModel):
         variance: sigma_t^2 of a step back. "large" is beta_t, "small" the posterior's (eq. 7);
             section 3.2 names the first optimal for x_0 ~ N(0, I), the second for a single point.
             "learned" comes from the net, between both; "analytic" is the posterior's plus what
-            the net's mean squared error adds, per coordinate.
+            the net's mean squared error adds, per coordinate, also in the decoder.
         objective: "simple" (eq. 14), "hybrid" (with the bound, which learns the variance alone)
             or "bound".
         steps: Steps of a sampler by default, at most T.
@@ -192,9 +192,12 @@ class DDPM(NeuralModel):
         small = self.chain.posterior_variance(t, s)
         if self.variance == "analytic":
             slip = self.chain.slip(t, s).square() * self.errors[t]
-            # The decoder's Gaussian is no narrower than beta_1, which the schedule resolves.
-            floor = torch.where((s == 0)[:, None], large, 0.0)
-            return torch.maximum(small + slip, floor).float()
+            # The decoder's Gaussian is no narrower than what the schedule resolves: beta_1, or a
+            # quarter of a cell. On pixels that are black in most rows beta_1 alone would cost 0.6
+            # bits, whatever the net knows.
+            K = self.domain.levels
+            least = large if K is None else torch.full_like(large, (0.5 / K) ** 2)
+            return torch.maximum(small + slip, torch.where((s == 0)[:, None], least, 0.0)).float()
         small = torch.where((s == 0)[:, None], large, small)
         if share is None:
             return small.float()
