@@ -443,6 +443,32 @@ def table(
 
 
 @app.command()
+def cards(
+    results: Annotated[Path, typer.Argument(help="Such as results/quick.")],
+    models: Names = None,
+    to: Annotated[Path, typer.Option(help="Folder; each model gets one of its own in it.")] = Path(
+        "cards"
+    ),
+) -> None:
+    """Write model cards with results as the Hugging Face hub reads them (model-index)."""
+    from ...leaderboards.exports.hub_cards import hub_cards, image_tasks
+    from ...leaderboards.report import Results
+    from ..contract.files import write_atomically
+    from ..contract.record import safe_name
+    from ..names import known
+
+    if not (results / "records").is_dir():
+        raise ValueError(f"Expected a folder with records in it, got {results}.")
+    read = Results.read(results)
+    images = image_tasks({name: task.shape for name, task in read.tasks.items()})
+    written = hub_cards(read.boards, images)
+    for model in known("model", split(models) or list(written), written):
+        path = to / safe_name(model) / "README.md"
+        write_atomically(path, written[model].encode())
+        print(f"Wrote {path}")
+
+
+@app.command()
 def status(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
     """Count the cells of a results folder by status and list the failures."""
     from . import console

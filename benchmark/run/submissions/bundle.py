@@ -25,6 +25,7 @@ from .... import __version__
 from ...contract.evidence import Evidence
 from ...contract.files import write_atomically
 from ...contract.model import Likelihood
+from ...contract.model_card import card
 from ...contract.probe import Probe
 from ...contract.record import Record, read_records
 from ...names import known
@@ -158,28 +159,6 @@ def _stored(store: Store, record: Record, probe: str) -> dict[str, bytes]:
         f"{name}.safetensors": (folder / "evidence.safetensors").read_bytes(),
         f"{name}.json": (folder / "claim.json").read_bytes(),
     }
-
-
-def card(records: Sequence[Record]) -> str:
-    """Returns the card of a model as Markdown: what it is, how it was trained, where."""
-    first = records[0]
-    arguments = ", ".join(f"{k}={v}" for k, v in first.arguments.items()) or "the defaults"
-    machines = dict.fromkeys(record.environment.hardware for record in records)
-    tasks = dict.fromkeys(record.task for record in records)
-    lines = [
-        f"# {first.model}",
-        "",
-        f"- family: {first.family}",
-        f"- class: {first.model_path or 'samples without a model'}",
-        f"- paper: {first.paper or 'none named'}",
-        f"- likelihood: {first.likelihood}",
-        f"- learns from: {first.learns_from}",
-        f"- arguments: {arguments}",
-        f"- tasks: {', '.join(tasks)}",
-        f"- seeds: {', '.join(map(str, sorted({record.seed for record in records})))}",
-        f"- hardware: {'; '.join(machines)}",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def read_bundle(path: Path) -> Bundle:
