@@ -121,7 +121,7 @@ class Standings:
             if group:
                 found.append(_told(group, learns_from, len(self.columns)))
         return found or [
-            f"Nobody is ranked: no learned model has all {len(self.columns)} tasks with "
+            f"Nobody is ranked: no learned model has {_all(len(self.columns))} with "
             f"{FEWEST_SEEDS} seeds."
         ]
 
@@ -282,10 +282,14 @@ def _told(group: Sequence[Standing], learns_from: str, tasks: int) -> str:
         behind = f", {gap:.3f} ± {error:.3f} ahead of {others[0].model}"
     cost = f", at {first.core_seconds:.0f} core seconds" if first.core_seconds else ""
     return (
-        f"Of {len(group)} models that learn from {learns_from} and have all {tasks} tasks, "
+        f"Of {len(group)} models that learn from {learns_from} and have {_all(tasks)}, "
         f"{first.model} leads with a mean score of {first.mean:.3f} ± {first.stderr:.3f}{behind} "
         f"({sure}{tied}){cost}."
     )
+
+
+def _all(tasks: int) -> str:
+    return f"all {tasks} tasks" if tasks > 1 else "the task that counts"
 
 
 def _listed(names: Sequence[str]) -> str:
