@@ -6,41 +6,14 @@ import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from . import submissions, tables  # their commands are known by being imported
+from .app import Arguments, Names, Out, SuiteName, addresses, app, check_records, split
 
-class Commands(TyperGroup):
-    """Commands for which a file that ends too early is an error, not a user who has left."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except EOFError as error:
-            raise ValueError(
-                f"Expected a whole file, got one that was cut short: {error}."
-            ) from error
-
-
-app = typer.Typer(
-    cls=Commands,
-    add_completion=False,
-    no_args_is_help=False,
-    pretty_exceptions_enable=False,
-    help="Benchmark deep generative models: every family, the same tasks, an error bar on every "
-    "number. Without a command: run --suite quick. With --plugin FILE.py, any command knows the "
-    "tasks, metrics, suites and feature maps of yours that the file defines.",
-)
-
-Names = Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")]
-Out = Annotated[Path, typer.Option(help="Folder above the suite's own.")]
-Arguments = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Arguments of the model, such as hidden=256,lr=1e-3."),
-]
-SuiteName = Annotated[str, typer.Option(help="Name of a suite; see `list suites`.")]
+__all__ = ["app", "main", "submissions", "tables"]
 
 
 def main() -> None:
@@ -245,51 +218,6 @@ def _score_again(folders: list[Path], metric: str) -> int:
 
 
 @app.command()
-def submit(
-    model: Annotated[str, typer.Argument(help="Name of the model, as in the tables.")],
-    suite: SuiteName = "quick",
-    to: Annotated[Path | None, typer.Option(help="The bundle; by default MODEL.zip.")] = None,
-    out: Out = Path("results"),
-) -> None:
-    """Pack a model's records, with all that they were scored from, into one file."""
-    from ..run.submissions.bundle import make_bundle
-
-    path = to or Path(f"{model}.zip")
-    manifest = make_bundle(out / suite, model, path)
-    print(f"Wrote {path}: {model} in {suite}, {len(manifest.files)} files.")
-
-
-@app.command()
-def verify(
-    bundle: Annotated[Path, typer.Argument(help="A file that `submit` wrote.")],
-    retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train the model, one of the package, again.")
-    ] = False,
-    into: Annotated[
-        Path | None, typer.Option(help="Results folder that gets the records if nothing is wrong.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes of --retrain.")] = None,
-) -> None:
-    """Check a bundle: form, hashes, versions; scores from its samples; copies of test rows."""
-    from ..contract.record import write_record
-    from ..run.processes.workers import start_server
-    from ..run.submissions.bundle import read_bundle
-    from ..run.submissions.verify import verify as verified
-    from . import console
-
-    if retrain:
-        start_server(workers)
-    read = read_bundle(bundle)
-    found = verified(read, retrain=retrain, workers=workers)
-    console.print_verified(found, read.manifest.model)
-    if found.ok and into is not None:
-        for record in found.records:
-            write_record(record, into / read.manifest.suite)
-        print(f"{len(found.records)} records went to {into / read.manifest.suite}.")
-    sys.exit(0 if found.ok else 1)
-
-
-@app.command()
 def probe(
     results: Annotated[Path, typer.Argument(help="Such as results/quick.")],
     likelihood: Annotated[
@@ -319,8 +247,7 @@ def probe(
 
     given = {"steps": steps, "chains": chains, "draws": draws, "tolerance": tolerance}
     asked = question(likelihood, rows, **given)
-    if not (results / "records").is_dir():
-        raise ValueError(f"Expected a folder with records in it, got {results}.")
+    check_records(results)
     count = 0
     for record, why in add_bound(
         results, asked, models=split(models), tasks=split(tasks), workers=workers
@@ -335,40 +262,6 @@ def probe(
     console.print_files(write_report(Results.read(results)))
     print(f"{count} cells have the new number.")
     sys.exit(0 if count else 1)
-
-
-@app.command()
-def compare(
-    model: Annotated[str, typer.Argument(help="Name of the model, as in the tables.")],
-    against: Annotated[str, typer.Option(help="Comma-separated names, or all.")] = "all",
-    suite: SuiteName = "quick",
-    tasks: Names = None,
-    metrics: Names = None,
-    out: Out = Path("results"),
-    form: Annotated[str, typer.Option("--format", help="text, md, tex or json.")] = "text",
-    picture: Annotated[
-        Path | None, typer.Option(help="Quality against compute, as .png, .pdf or .svg.")
-    ] = None,
-) -> None:
-    """Compare a model with others: differences, intervals, p-values, costs."""
-    from ...leaderboards.exports import comparison, front
-    from ...leaderboards.stored import beside
-    from ...leaderboards.tables.compare import compare as compared
-    from ..contract.record import read_records
-    from ..names import known
-    from ..suites import SUITES
-
-    known("suite", [suite], SUITES)
-    known("format", [form], comparison.FORMATS)
-    if picture is not None:
-        front.checked_path(picture)
-    others = None if against == "all" else split(against)
-    records = beside(read_records(out / suite), suite)
-    found = compared(records, model, others, split(metrics), split(tasks))
-    print(comparison.rendered(found, form), end="" if form != "text" else "\n")
-    if picture is not None:
-        front.draw(found, picture)
-        print(f"Wrote {picture}", file=sys.stderr)
 
 
 @app.command()
@@ -394,88 +287,6 @@ def reproduce(
     for one in there if mine else known("comparison", [name], there):
         result = measured(there[one], out, again=again)
         print(shown.told(there[one], result, as_json=json))
-
-
-@app.command()
-def report(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
-    """Render tables and report again from the records."""
-    from ...leaderboards.report import Results, write_report
-    from . import console
-
-    if not (results / "records").is_dir():
-        raise ValueError(f"Expected a folder with records in it, got {results}.")
-    console.print_files(write_report(Results.read(results)))
-
-
-@app.command()
-def table(
-    results: Annotated[Path, typer.Argument(help="Such as results/quick.")],
-    task: Annotated[str, typer.Option(help="Name of the task.")],
-    columns: Annotated[
-        str | None, typer.Option(help="Comma-separated metrics; by default the few that say most.")
-    ] = None,
-    models: Names = None,
-    digits: Annotated[
-        int | None, typer.Option(help="Behind the point; by default what the errors justify.")
-    ] = None,
-    transpose: Annotated[bool, typer.Option("--transpose", help="Models as columns.")] = False,
-    form: Annotated[str, typer.Option("--format", help="md, tex or csv.")] = "md",
-    to: Annotated[Path | None, typer.Option(help="The file; by default it is printed.")] = None,
-) -> None:
-    """Write one table for a paper: chosen metrics and models of one task."""
-    from ...leaderboards.exports.paper_table import Chosen, paper_table
-    from ...leaderboards.report import Results
-    from ..contract.files import write_atomically
-    from ..names import known
-
-    if not (results / "records").is_dir():
-        raise ValueError(f"Expected a folder with records in it, got {results}.")
-    boards = Results.read(results).boards
-    known("task", [task], boards)
-    text = paper_table(
-        boards[task], form, Chosen(split(columns), split(models), digits, transpose)
-    )
-    if to is None:
-        print(text, end="")
-    else:
-        write_atomically(to, text.encode())
-        print(f"Wrote {to}")
-
-
-@app.command()
-def cards(
-    results: Annotated[Path, typer.Argument(help="Such as results/quick.")],
-    models: Names = None,
-    to: Annotated[Path, typer.Option(help="Folder; each model gets one of its own in it.")] = Path(
-        "cards"
-    ),
-) -> None:
-    """Write model cards with results as the Hugging Face hub reads them (model-index)."""
-    from ...leaderboards.exports.hub_cards import hub_cards, image_tasks
-    from ...leaderboards.report import Results
-    from ..contract.files import write_atomically
-    from ..contract.record import safe_name
-    from ..names import known
-
-    if not (results / "records").is_dir():
-        raise ValueError(f"Expected a folder with records in it, got {results}.")
-    read = Results.read(results)
-    images = image_tasks({name: task.shape for name, task in read.tasks.items()})
-    written = hub_cards(read.boards, images)
-    for model in known("model", split(models) or list(written), written):
-        path = to / safe_name(model) / "README.md"
-        write_atomically(path, written[model].encode())
-        print(f"Wrote {path}")
-
-
-@app.command()
-def status(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
-    """Count the cells of a results folder by status and list the failures."""
-    from . import console
-
-    if not (results / "records").is_dir():
-        raise ValueError(f"Expected a folder with records in it, got {results}.")
-    console.print_status(results)
 
 
 @app.command("list")
@@ -583,21 +394,3 @@ def tune(
         again=again,
         steps_only=steps_only,
     )
-
-
-def split(names: str | None) -> list[str] | None:
-    """Returns the names in "a,b"; None for None."""
-    return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
-
-
-def addresses(text: str | None) -> list[str] | None:
-    """Returns the tasks in "a,b"; commas in an address's options ("?drop=x,y") are its own."""
-    from ..tasks import TASKS
-
-    found: list[str] = []
-    for word in split(text) or []:
-        if found and "?" in found[-1] and ":" not in word and word not in TASKS:
-            found[-1] += f",{word}"
-        else:
-            found.append(word)
-    return None if text is None else found

@@ -27,13 +27,12 @@ from ...baselines.moment.gmmn import GMMN
 from ...baselines.nets.roles import decoder
 from ...baselines.observation import EVERY, Observation
 from ...baselines.scaling import Scaling
-from ...metrics.likelihood.annealing import bdmc
 from ...metrics.likelihood.bounds import iwae_bound, kde_log_likelihood, kde_scale
-from ...metrics.likelihood.schedules import geometric_schedule
-from ..contract.joint import Joint
+from ...metrics.numerics.row_mean import row_mean
+from ..contract.joint import Generator, Joint
 from ..contract.model import Budget, seeded
 from ..contract.task import Domain, TrainingTask
-from ..run.bounds.joint import annealed, joint_of
+from ..run.bounds.joint import annealed, joint_of, simulated
 from ..tasks.images.parquet_sets import decoded
 from ..tasks.readers.data_root import data_root
 from .comparison import Comparison, Finding, Listing, part
@@ -44,10 +43,10 @@ DOMAIN = Domain((784,), 256)
 TO_UNIT = 784 * math.log(256)  # from a density of integers + u to one of (integers + u) / 256
 TRAIN, VAL, TEST = 50_000, 100, 20  # rows; the last two are random ones
 PLACES, CHAINS, SIMULATED = 500, 16, 8  # of annealing, and points of the model's own
-DRAWS, SAMPLES = 20_000, 100_000  # of the IWAE bound, and of the Parzen windows
+DRAWS, SAMPLES, BLOCK = 20_000, 100_000, 10_000  # of the IWAE bound; of windows; at a time
 WINDOWS = tuple(np.geomspace(0.03, 0.5, 13))
 SHAPES = {10: (64, 256, 256, 1024), 50: (1024, 1024, 1024)}
-PUBLISHED = {"VAE": "VAE", "GAN": "GAN", "GMMN": "GMMN"}
+KINDS = ("VAE", "GAN", "GMMN")
 AIS, IWAE, KDE = "ais_test", "iwae_bound_test", "kde_test"
 FAR, APART = 100.0, 2.0  # tolerances in nats: of a likelihood, and of a gap
 
@@ -85,21 +84,16 @@ class SphericalVAE(VAE):
         self.observation = Spherical(self.scaling)
         self.decoder = decoder(latent, domain, 1, hidden[::-1], 0)
 
+    def generator(self) -> Generator:
+        """Returns the mean of p(y | z) as functions."""
+        constant = float(self.scaling.log_abs_det)
+        return Generator(self.latent, self.decoder, self.scaling.encode, constant)
+
     def joint(self) -> Joint:
         """Returns the law of seen points that are dequantised and scaled."""
-
-        def log_conditional(y: Tensor, z: Tensor) -> Tensor:
-            error = (y - self.decoder(z)) / self.observation.log_scale.exp()
-            constant = self.observation.log_scale + 0.5 * math.log(2 * math.pi)
-            return self.scaling.log_abs_det - (0.5 * error.square() + constant).sum(-1)
-
-        def simulate(z: Tensor) -> Tensor:
-            mean = self.decoder(z)
-            return mean + self.observation.log_scale.exp() * torch.randn_like(mean)
-
         scale = float(self.observation.log_scale.exp())
         words = f"learnt noise of scale {scale:.2g}, in scaled units"
-        return Joint(self.latent, log_conditional, simulate, self.scaling.encode, words)
+        return replace(self.generator().with_noise(scale), words=words)
 
 
 def _model(kind: str, latent: int) -> tuple[Any, Budget]:
@@ -141,24 +135,17 @@ def _measured(kind: str, latent: int) -> dict[str, Any]:
         joint = joint_of(model, val)
     if joint is None:
         raise ValueError(f"Expected a model with a decoder, got {kind}.")
+    means = model.generator() if isinstance(model, SphericalVAE) else model.joint()
     with seeded(0):  # the same noise in every cell of every model
         seen, judged = (Scaling(DOMAIN).encode(rows) for rows in (test, val))
     with seeded(1):
         found = annealed(joint, seen, PLACES, CHAINS)
-        both = bdmc(
-            joint.sample_prior,
-            joint.log_prior,
-            joint.simulate,
-            joint.log_conditional,
-            points=SIMULATED,
-            chains=CHAINS,
-            betas=geometric_schedule(PLACES),
-        )
+        both = simulated(joint, SIMULATED, PLACES, CHAINS)
     result: dict[str, Any] = {
         AIS: (found.value + TO_UNIT).tolist(),
         "gap": (both.gap.value, both.gap.stderr),
         "words": "; ".join(filter(None, (joint.words, found.note, both.gap.note))),
-        KDE: _parzen(model, seen, judged),
+        KDE: _parzen(means, seen, judged),
     }
     if isinstance(model, SphericalVAE):
         with seeded(1), torch.no_grad():
@@ -174,18 +161,12 @@ def _weights(model: SphericalVAE, joint: Joint, x: Tensor, y: Tensor, draws: int
 
 
 @torch.no_grad()
-def _parzen(model: Any, seen: Tensor, val: Tensor) -> list[float]:
+def _parzen(decoder: Generator, seen: Tensor, val: Tensor) -> list[float]:
     """Parzen windows around the decoder's means; their scale is chosen on validation rows."""
-    unit = [(side + 1) / 2 for side in (seen, val)]
-    means = []
-    for _ in range(SAMPLES // 10_000):
-        if isinstance(model, SphericalVAE):
-            means.append(model.decoder(model.prior().sample((10_000,))))
-        else:
-            means.append(model.generate(10_000))
-    samples = (torch.cat(means) + 1) / 2
-    scale = kde_scale(unit[1], samples[: SAMPLES // 10], WINDOWS)
-    return kde_log_likelihood(unit[0], samples, scale).tolist()
+    drawn = [decoder.decode(torch.randn(BLOCK, decoder.latent)) for _ in range(SAMPLES // BLOCK)]
+    unit, fitted, samples = ((side + 1) / 2 for side in (seen, val, torch.cat(drawn)))
+    scale = kde_scale(fitted, samples[:BLOCK], WINDOWS)
+    return kde_log_likelihood(unit, samples, scale).tolist()
 
 
 def wu2017() -> Iterator[Finding | Listing]:
@@ -193,7 +174,7 @@ def wu2017() -> Iterator[Finding | Listing]:
     found = {
         f"{kind}-{latent}": part(f"{kind}-{latent}", partial(_measured, kind, latent))
         for latent in SHAPES
-        for kind in PUBLISHED
+        for kind in KINDS
     }
     for name, result in found.items():
         for metric in (AIS, IWAE, KDE):
@@ -242,8 +223,8 @@ def _row(name: str, metric: str) -> Published:
 
 
 def _mean(values: list[float]) -> tuple[float, float]:
-    array = np.asarray(values)
-    return float(array.mean()), float(array.std(ddof=1) / math.sqrt(len(array)))
+    found = row_mean(torch.tensor(values))
+    return found.value, found.stderr
 
 
 def _line(name: str, result: dict[str, Any]) -> tuple[str, ...]:

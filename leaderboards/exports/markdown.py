@@ -73,7 +73,8 @@ def _overview(found: Standings) -> str:
         "Scores: 0 is the best floor of a task, 1 its oracle, in the distance that tells these "
         "two apart best; what is worse than a floor by more than that frame counts as -1. A model "
         "that lacks a task has no mean. Rank: the best and the worst that 95 % of the error bars "
-        "hold, among models with three seeds on every task."
+        "hold, among models with three seeds on every task. A distance between samples is a part "
+        "of the truth: likelihoods, modes and copies are in the tables of each task."
     )
     left_out = [f"- {escape(task)} does not count: {escape(why)}" for task, why in found.left_out]
     parts = ["## Overview", *map(escape, found.summary)]

@@ -30,7 +30,7 @@ from .columns import Column
 from .ranking import FEWEST_SEEDS, gap_error, rankable, worse_than
 
 LEAST = -1.0
-WHOLE = ("distance", "known truth")  # themes of metrics that neither copies nor one mode please
+WHOLE = ("distance", "known truth")  # themes of metrics of whole laws: one good mode is not enough
 COST = "training_core_seconds"
 
 
@@ -40,7 +40,8 @@ class Score:
 
     Attributes:
         value: 0 at the best floor, 1 at the oracle, at least -1.
-        stderr: Its standard error, of the model's number alone; None where it is not known.
+        stderr: Its standard error, of the model's number alone, which is small where the number
+            is cut; None where it is not known.
         seeds: Seeds that it is a mean over.
         ranked: Whether the number may be ranked (`ranking.rankable`).
     """
@@ -163,10 +164,26 @@ class _Frame:
         if cell.value is None or math.isnan(cell.value) or row.flags:
             return None
         whole = self.floor - self.oracle
-        value = max((self.floor - cell.value) / whole, LEAST)
-        error = None if cell.stderr is None else abs(cell.stderr / whole)
+        value = (self.floor - cell.value) / whole
+        error = None if cell.stderr is None else _cut_error(value, abs(cell.stderr / whole))
+        value = max(value, LEAST)
         ranked = rankable(cell, self.column.direction) and error is not None
         return Score(value, error, cell.seeds, ranked)
+
+
+def _cut_error(value: float, error: float) -> float:
+    """Returns the standard deviation of max(X, -1) for X ~ N(value, error^2).
+
+    Far below the cut it vanishes: what such a score was does not make a mean less sure.
+    """
+    if not error or not math.isfinite(value):
+        return error
+    a = (LEAST - value) / error
+    density = math.exp(-0.5 * a * a) / math.sqrt(2 * math.pi)
+    below = 0.5 * math.erfc(-a / math.sqrt(2))
+    mean = density + a * below
+    square = (1 - below) + a * density + a * a * below
+    return error * math.sqrt(max(square - mean * mean, 0.0))
 
 
 def _frame(board: Board) -> _Frame | str:

@@ -12,7 +12,6 @@ does: their difference bounds what is left, as long as it falls with the toleran
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from torch import Tensor
 from torchdiffeq import odeint  # type: ignore[import-untyped]
 
 from ..estimate import Estimate
+from ..numerics.row_mean import row_mean
 
 Field = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 LOOSER = 100.0  # how many times looser the second tolerance is
@@ -43,10 +43,12 @@ class Integrated:
 
     @property
     def discretisation(self) -> Estimate:
-        """Mean absolute difference of the two in nats, with its standard error over points."""
-        apart = (self.value - self.looser).abs().double()
-        error = float(apart.std() / math.sqrt(len(apart))) if len(apart) > 1 else math.nan
-        return Estimate(float(apart.mean()), error, len(apart))
+        """Mean absolute difference of the two in nats, with its standard error over points.
+
+        Raises:
+            ValueError: Fewer than two points.
+        """
+        return row_mean((self.value - self.looser).abs())
 
 
 def ode_log_likelihood(

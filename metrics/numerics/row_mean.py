@@ -73,6 +73,15 @@ def mean_estimate(moments: Tensor) -> Estimate:
     return Estimate(mean, stderr, n, "the same at every point" if constant else "")
 
 
+def row_mean(values: Tensor) -> Estimate:
+    """Returns the mean of numbers per row `(B,)` with its standard error over rows.
+
+    Raises:
+        ValueError: Fewer than two rows.
+    """
+    return mean_estimate(row_moments(values.double()))
+
+
 class RowMean(EstimatedMetric):
     """A mean over rows: four numbers of state, whatever the number of rows."""
 

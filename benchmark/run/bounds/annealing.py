@@ -8,14 +8,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ....metrics.estimate import Estimate
-from ....metrics.likelihood.annealing import Annealed, bdmc
-from ....metrics.likelihood.schedules import geometric_schedule
 from ...contract.joint import Joint
 from ...contract.model import Likelihood
 from ...contract.task import Task
 from .energy import bracket
-from .joint import annealed, joint_of
+from .joint import annealed, joint_of, simulated
 from .question import Bound, Question
 
 POINTS = 512  # points times chains of a batch, about
@@ -54,7 +51,11 @@ class Annealing(Question):
 
     def _decoded(self, joint: Joint, rows: Tensor) -> Bound:
         """A decoder's likelihood, with the gap of both sides on data of its own."""
-        found, gap = self._annealed(joint, rows)
+        found = [
+            annealed(joint, joint.seen(part), self.places, self.chains)
+            for part in rows.split(max(1, POINTS // self.chains))
+        ]
+        gap = simulated(joint, SIMULATED, self.places, self.chains).gap
         notes = [
             joint.words,
             *(one.note for one in found),
@@ -75,20 +76,3 @@ class Annealing(Question):
         notes = [energy.words, found.note]
         width = found.high - found.low
         return Bound(log_f - found.low, Likelihood.ESTIMATE, "arXiv:1412.8566", notes, width)
-
-    def _annealed(self, joint: Joint, rows: Tensor) -> tuple[list[Annealed], Estimate]:
-        """AIS of test rows, block by block, and the gap of both bounds on data of its own."""
-        found = [
-            annealed(joint, joint.seen(part), self.places, self.chains)
-            for part in rows.split(max(1, POINTS // self.chains))
-        ]
-        both = bdmc(
-            joint.sample_prior,
-            joint.log_prior,
-            joint.simulate,
-            joint.log_conditional,
-            points=SIMULATED,
-            chains=self.chains,
-            betas=geometric_schedule(self.places),
-        )
-        return found, both.gap

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ....metrics.estimate import Estimate
 from ....metrics.likelihood.bounds import importance_bounds
+from ....metrics.numerics.row_mean import row_mean
 from ...contract.model import Likelihood
 from ...contract.task import Task
 from .question import Bound, Question
@@ -63,13 +63,9 @@ class Importance(Question):
         except NotImplementedError:
             return None
         one, half, all_of_them = (torch.cat(sides) for sides in zip(*found, strict=True))
-        gap, last = _mean(all_of_them - one), _mean(all_of_them - half)
+        gap, last = row_mean(all_of_them - one), row_mean(all_of_them - half)
         notes = [
             f"one draw alone gives {gap.value:.3g} ± {gap.stderr:.1g} nats less, half of them "
             f"{last.value:.2g} ± {last.stderr:.1g}"
         ]
         return Bound(all_of_them, model.likelihood, "arXiv:1509.00519", notes)
-
-
-def _mean(values: Tensor) -> Estimate:
-    return Estimate(float(values.mean()), float(values.std() / len(values) ** 0.5), len(values))

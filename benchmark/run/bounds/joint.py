@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ....metrics.likelihood.annealing import Annealed, ais
+from ....metrics.likelihood.annealing import Annealed, Sandwich, ais, bdmc
 from ....metrics.likelihood.schedules import geometric_schedule
 from ....metrics.likelihood.transitions import HMC
 from ...contract.joint import Generator, Joint
@@ -62,4 +62,24 @@ def annealed(joint: Joint, seen: Tensor, steps: int, chains: int) -> Annealed:
         start,
         geometric_schedule(steps),
         kernel,
+    )
+
+
+def simulated(joint: Joint, points: int, steps: int, chains: int) -> Sandwich:
+    """Returns both bounds on data that the joint law makes itself, the certificate of `annealed`.
+
+    Args:
+        joint: The law.
+        points: Number of points that are simulated.
+        steps: Steps of the path.
+        chains: Chains of each point that are weighted.
+    """
+    return bdmc(
+        joint.sample_prior,
+        joint.log_prior,
+        joint.simulate,
+        joint.log_conditional,
+        points=points,
+        chains=chains,
+        betas=geometric_schedule(steps),
     )

@@ -8,22 +8,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from ....metrics.numerics.row_mean import row_mean
 from ...contract.task import Task
 from .question import Bound, Question
 
 
 @dataclass(frozen=True)
 class Parts(Question):
-    """Parts by the step of a diffusion, or reconstruction and divergence.
-
-    Attributes:
-        parts: Tells its answer from that of the bound alone.
-    """
+    """Parts by the step of a diffusion, or reconstruction and divergence."""
 
     needs: ClassVar[str] = "no variational bound in parts"
     options: ClassVar[frozenset[str]] = frozenset({"draws"})
-
-    parts: bool = True
 
     @property
     def least(self) -> dict[str, tuple[int | None, int]]:
@@ -44,9 +39,7 @@ class Parts(Question):
                 found: dict[str, Tensor] = offered(rows, self.draws)
         except NotImplementedError:
             return None
-        told = ", ".join(
-            f"{name} {float(part.mean()):.4g} ± {float(part.std()) / len(part) ** 0.5:.1g}"
-            for name, part in found.items()
-        )
+        means = {name: row_mean(part) for name, part in found.items()}
+        told = ", ".join(f"{name} {m.value:.4g} ± {m.stderr:.1g}" for name, m in means.items())
         total = torch.stack(list(found.values())).double().sum(0)
         return Bound(-total, model.likelihood, model.paper, [f"nats by part: {told}"])

@@ -14,6 +14,7 @@ from ...contract.model import Likelihood
 from ...contract.probe import Probe
 from ...contract.record import Record, Score
 from ...contract.task import Task
+from ...suites.suite import Suite
 from ..keys import content as keys
 from ..provenance import environment
 from ..recording import SAMPLING_COSTS, TRAINING_COSTS, costs, encoded, finish, shown
@@ -64,6 +65,49 @@ class Answer:
         )
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What the suite's metrics say of the answers of one model.
+
+    Attributes:
+        scores: One for each number of quality.
+        flags: What a reader must know of the whole row.
+        refused: Why the claim of a likelihood cannot be true; empty where nothing speaks against.
+    """
+
+    scores: tuple[Score, ...]
+    flags: tuple[str, ...]
+    refused: str
+
+
+def judge(
+    suite: Suite,
+    task: Task,
+    answers: Sequence[Answer],
+    cache: FeatureCache | None = None,
+    device: str = "cpu",
+) -> Judged:
+    """Scores answers; nothing is written.
+
+    Args:
+        suite: Whose metrics hold.
+        task: The task with its rows.
+        answers: The answers of one model, at least one.
+        cache: Keeps features of the task's rows.
+        device: Where metrics are computed.
+    """
+    found: list[Score] = []
+    for answer in answers:
+        inputs = Inputs(
+            task, answer.probe, answer.evidence, answer.likelihood, answer.estimator, cache,
+            device, answer.reason,
+        )  # fmt: skip
+        found += scores(suite, inputs)
+    refused = trouble((a.evidence for a in answers), _claim(answers).likelihood, found)
+    kept = without_claim(found, refused) if refused else found
+    return Judged(tuple(kept), _flags(answers, task), refused)
+
+
 def score_answers(
     job: Job,
     task: Task,
@@ -86,16 +130,8 @@ def score_answers(
     code = keys.map_key(task.feature_map, task.domain.levels).get("code", "")
     cache = FeatureCache(job.root / "features", code)
     device = trained.get("device", job.device)  # a user's model may stay on the CPU
-    found: list[Score] = []
-    for answer in answers:
-        inputs = Inputs(
-            task, answer.probe, answer.evidence, answer.likelihood, answer.estimator, cache,
-            job.device, answer.reason,
-        )  # fmt: skip
-        found += scores(job.suite, inputs)
+    judged = judge(job.suite, task, answers, cache, job.device)
     claim = _claim(answers)
-    if why := trouble((a.evidence for a in answers), claim.likelihood, found):
-        found = without_claim(found, why)
     spent = [
         score
         for answer in answers
@@ -108,15 +144,15 @@ def score_answers(
         job,
         "ok",
         environment=environment(device),
-        scores=(*found, *(map(_as_submitted, spent) if submitted else spent)),
+        scores=(*judged.scores, *(map(_as_submitted, spent) if submitted else spent)),
         likelihood=claim.likelihood.value,
         paper=claim.paper,
-        flags=_flags(answers, task),
+        flags=judged.flags,
         notes=_notes(answers, trained.get("notes", ())),
         log_prob={
             a.probe.name: encoded(a.evidence.log_prob)
             for a in answers
-            if a.evidence.log_prob is not None and not why
+            if a.evidence.log_prob is not None and not judged.refused
         },
         rows=task.checksum,
         probes={a.probe.name: a.probe.settings for a in answers},

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ from ..store import Store
 
 FORMAT = 1
 LARGEST = 4 * 2**30  # bytes that a bundle may unpack to
+# What a file raises that is no zip, is cut, locked by a password, or packed in an unknown way.
+_UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
 
 
 class Manifest(BaseModel):
@@ -174,7 +177,7 @@ def read_bundle(path: Path) -> Bundle:
                 raise ValueError(f"Expected a bundle of at most 4 GiB, got {total:,} bytes.")
             content = {info.filename: archive.read(info) for info in archive.infolist()}
         manifest = Manifest.model_validate_json(content.pop("manifest.json"))
-    except (OSError, zipfile.BadZipFile, KeyError, ValidationError, EOFError) as error:
+    except (*_UNREADABLE, KeyError, ValidationError) as error:
         raise ValueError(
             f"Expected a bundle as `submit` writes it in {path}, got {type(error).__name__}."
         ) from None

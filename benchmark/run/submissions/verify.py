@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,13 +25,11 @@ from ...contract.task import Task
 from ...names import known
 from ...suites import SUITES, load_suite
 from ...suites.suite import Suite
-from ...tasks import load_task, outline_of
+from ...tasks import load_task
 from ..plan import make_plan
-from ..scoring.answers import Answer
-from ..scoring.by_metric import scores
-from ..scoring.copies import copy_flags
-from ..scoring.inputs import Inputs, load_map
-from ..scoring.truthful import trouble, without_claim
+from ..recording import SAMPLING_COSTS, TRAINING_COSTS
+from ..scoring.answers import Answer, judge
+from ..scoring.inputs import load_map
 from ..users.checks import checked_samples
 from .bundle import Bundle
 
@@ -40,6 +38,8 @@ SHARE, OF_ERROR = 1e-3, 0.05
 CLOSE, ERRORS = 0.8, 5.0  # a ratio below that, by so many standard errors, is that of copies
 AGREE = 4.0  # standard errors within which a training again agrees
 TIERS = ("self-reported", "re-scored", "re-trained")
+EXACT = ("n", "mark", "direction", "unit")  # fields of a score that must be the same
+COSTS = {name for name, *_ in (*TRAINING_COSTS, *SAMPLING_COSTS)}  # the submitter's own
 
 
 @dataclass(frozen=True)
@@ -111,97 +111,100 @@ def _record(bundle: Bundle, record: Record, suite: Suite) -> Verdict:
     what = f"{record.task}, seed {record.seed}"
     try:
         task = load_task(record.task)
-        version = outline_of(record.task).task.version
-        if record.task_version != version:
-            return Verdict(
-                what, (f"it is of version {record.task_version} of the task, not {version}",)
-            )
-        if record.rows and record.rows != task.checksum:
-            return Verdict(what, ("its rows are not those of the task",))
+        _check_task(record, task)
         answers = bundle.answers(record)
         for answer in answers:
             if answer.evidence.samples is not None:
                 checked_samples(answer.evidence.samples, None, task.domain)
     except ValueError as error:
-        return Verdict(what, (str(error),))
-    found, flags = _scores(answers, task, suite)
-    wrong, unchecked = _compared(record, found)
-    if missing := [flag for flag in flags if flag not in record.flags]:
-        wrong += [f"{flag}, which the record does not say" for flag in missing]
+        return Verdict(what, (str(error).rstrip("."),))
+    found = judge(suite, task, answers)
+    without_map = load_map(task.feature_map, task.domain.levels)[1]
+    wrong, unchecked = _compared(record, found.scores, without_map)
+    missing = [flag for flag in found.flags if flag not in record.flags]
+    wrong += [f"{flag}, which the record does not say" for flag in missing]
     wrong += [why for answer in answers if (why := _near_test(answer, task))]
     return Verdict(what, tuple(wrong), tuple(unchecked))
 
 
-def _scores(answers: list[Answer], task: Task, suite: Suite) -> tuple[list[Score], list[str]]:
-    found: list[Score] = []
-    flags: list[str] = []
-    for answer in answers:
-        inputs = Inputs(
-            task, answer.probe, answer.evidence, answer.likelihood, answer.estimator,
-            reason=answer.reason,
-        )  # fmt: skip
-        found += scores(suite, inputs)
-        if answer.evidence.samples is not None:
-            flags += copy_flags(answer.evidence.samples, task)
-    claim = next((a.likelihood for a in answers if a.probe.kind == "likelihood"), None)
-    if claim and (why := trouble((a.evidence for a in answers), claim, found)):
-        found = without_claim(found, why)
-    return found, flags
+def _check_task(record: Record, task: Task) -> None:
+    if record.task_version != task.version:
+        raise ValueError(f"it is of version {record.task_version} of the task, not {task.version}")
+    if record.rows != task.checksum:
+        raise ValueError("its rows are not those of the task")
+    if not record.probes:
+        raise ValueError("it names no answers from which it was scored")
 
 
-def _compared(record: Record, found: list[Score]) -> tuple[list[str], list[str]]:
-    """What of a record's numbers is wrong, and what could not be computed again."""
-    again = {(score.metric, score.probe, score.protocol): score for score in found}
-    wrong, unchecked = [], []
+def _compared(
+    record: Record, found: Iterable[Score], without_map: str
+) -> tuple[list[str], list[str]]:
+    """What of a record's numbers is wrong, and what could not be computed again.
+
+    Args:
+        record: As submitted.
+        found: The scores of its answers.
+        without_map: Why this machine has no features of the task; empty where it has.
+    """
+    again = {_place(score): score for score in found}
+    wrong: list[str] = []
+    unchecked: list[str] = []
     for score in record.scores:
-        key = score.metric, score.probe, score.protocol
-        mine = again.pop(key, None)
+        mine = again.pop(_place(score), None)
         if mine is None:
-            # Costs are the submitter's own, and so are columns of other probes and metrics.
-            if score.value is not None and not _is_cost(score):
+            if score.value is not None and score.metric not in COSTS:
                 unchecked.append(f"{score.metric} is no number of this suite")
         elif mine.value is None and score.value is not None:
-            unchecked.append(f"{score.metric}: {mine.reason}")
+            lacks = without_map and mine.reason == without_map
+            told = f"{score.metric} cannot be computed from the answers: {mine.reason}"
+            (unchecked if lacks else wrong).append(told)
         elif score.value is None and mine.value is not None:
             wrong.append(f"{score.metric} is {mine.value:.5g}, and the record is silent on it")
-        elif mine.value is not None and score.value is not None:
+        elif mine.value is not None:
             wrong += _differs(score, mine)
+    wrong += [
+        f"{score.metric} is {score.value:.5g} by the suite's protocol, which the record lacks"
+        for score in again.values()
+        if score.value is not None
+    ]
     return wrong, unchecked
 
 
-def _is_cost(score: Score) -> bool:
-    from ..recording import SAMPLING_COSTS, TRAINING_COSTS
-
-    return score.metric in {name for name, *_ in (*TRAINING_COSTS, *SAMPLING_COSTS)}
+def _place(score: Score) -> tuple[str, str, str]:
+    return score.metric, score.probe, score.protocol
 
 
 def _differs(theirs: Score, mine: Score) -> Iterator[str]:
-    for name in ("value", "stderr"):
-        a, b = getattr(theirs, name), getattr(mine, name)
-        if a is None and b is None:
-            continue
-        if a is None or b is None or not _alike(a, b, mine.stderr or 0.0):
-            yield (
-                f"{theirs.metric}: its {name} is {b:.5g} here, the record says {a:.5g}"
-                if (a is not None and b is not None)
-                else f"{theirs.metric}: its {name} is {b} here, the record says {a}"
-            )
-    for name in ("n", "mark", "direction"):
-        if getattr(theirs, name) != getattr(mine, name):
-            yield (
-                f"{theirs.metric}: its {name} is {getattr(mine, name)!r} here, the record says "
-                f"{getattr(theirs, name)!r}"
-            )
+    """Says in which fields a score is another one than the same computed here."""
+    alike = {
+        "value": _alike(theirs.value, mine.value, mine.stderr),
+        "stderr": _alike(theirs.stderr, mine.stderr, mine.stderr),
+        **{name: getattr(theirs, name) == getattr(mine, name) for name in EXACT},
+    }
+    for name, same in alike.items():
+        if not same:
+            here, there = _shown(getattr(mine, name)), _shown(getattr(theirs, name))
+            yield f"{theirs.metric}: its {name} is {here} here, the record says {there}"
 
 
-def _alike(a: float, b: float, error: float) -> bool:
-    if math.isnan(a) or math.isnan(b) or math.isinf(a) or math.isinf(b):
-        return a == b or (math.isnan(a) and math.isnan(b))
-    return abs(a - b) <= max(SHARE * max(abs(a), abs(b)), OF_ERROR * error, 1e-6)
+def _shown(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else repr(value)
+
+
+def _alike(a: float | None, b: float | None, error: float | None) -> bool:
+    """Whether two numbers differ by rounding alone; what is no number must be the same."""
+    if a is None or b is None or not (math.isfinite(a) and math.isfinite(b)):
+        both_nan = a is not None and b is not None and math.isnan(a) and math.isnan(b)
+        return a == b or both_nan
+    reach = max(SHARE * max(abs(a), abs(b)), 1e-6)
+    return abs(a - b) <= max(reach, OF_ERROR * error if error and math.isfinite(error) else 0.0)
 
 
 def _near_test(answer: Answer, task: Task) -> str:
-    """Says that samples lie closer to test rows than fresh data do; empty where they do not."""
+    """Says that samples lie closer to test rows than fresh data do; empty where they do not.
+
+    Bytes alone (`copy_flags`) miss copies with a little noise.
+    """
     samples, test, fresh = answer.evidence.samples, task.test, task.unseen
     if samples is None or test is None or fresh is None or answer.probe.label:
         return ""
@@ -210,8 +213,7 @@ def _near_test(answer: Answer, task: Task) -> str:
         return ""
 
     def points(x: Tensor) -> Tensor:
-        wide = x if x.is_floating_point() else x.long()
-        return network(wide[: 4 * len(test)])
+        return network(x if x.is_floating_point() else x.long())
 
     found = nearest_neighbour_ratio(points(samples), points(fresh), points(test))
     if found.value < CLOSE and found.value + ERRORS * found.stderr < 1:
@@ -247,11 +249,11 @@ def _agrees(record: Record, again: Record | None) -> Verdict:
     what = f"{record.task}, seed {record.seed}, trained again"
     if again is None or again.status != "ok":
         return Verdict(what, (f"it ended as {again.status}: {again.reason}" if again else "none",))
-    mine = {(s.metric, s.probe, s.protocol): s for s in again.scores}
+    mine = {_place(score): score for score in again.scores}
     wrong = []
     for score in record.scores:
-        other = mine.get((score.metric, score.probe, score.protocol))
-        if _is_cost(score) or other is None or score.value is None or other.value is None:
+        other = mine.get(_place(score))
+        if score.metric in COSTS or other is None or score.value is None or other.value is None:
             continue
         error = math.hypot(score.stderr or 0.0, other.stderr or 0.0)
         if not _alike(score.value, other.value, AGREE / OF_ERROR * error):

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from dgmbench.benchmark.contract.record import Record, Score
 from dgmbench.leaderboards.tables.board import boards
-from dgmbench.leaderboards.tables.standings import standings
+from dgmbench.leaderboards.tables.standings import _cut_error, standings
 
 WHEN = datetime(2025, 1, 2, tzinfo=UTC)
 
@@ -22,6 +23,11 @@ def cells(task, model, value, family="flow", seeds=3, stderr=0.01, **rest):
         )
         for seed in range(seeds)
     ]  # fmt: skip
+
+
+def rescored(records, change):
+    """Records with other scores."""
+    return [r.model_copy(update={"scores": tuple(change(r.scores))}) for r in records]
 
 
 def frame(task, floor=1.0, oracle=0.0):
@@ -61,19 +67,11 @@ def test_higher_may_be_better():
     for model, value, family in [("oracle", 0.9, "control"), ("noise", 0.1, "control")]:
         records += cells("t", model, value, family, is_floor=model == "noise")
     records += cells("t", "a", 0.5)
-    turned = [
-        r.model_copy(
-            update={
-                "scores": tuple(
-                    s.model_copy(update={"metric": "inception_score", "direction": "higher"})
-                    if s.metric == "mmd"
-                    else s
-                    for s in r.scores
-                )
-            }
-        )
-        for r in records
-    ]
+    turn = {"metric": "inception_score", "direction": "higher"}
+    turned = rescored(
+        records,
+        lambda scores: [s.model_copy(update=turn) if s.metric == "mmd" else s for s in scores],
+    )
     (row,) = standings(boards(turned)).rows
     assert row.mean == pytest.approx(0.5)
 
@@ -81,6 +79,13 @@ def test_higher_may_be_better():
 def test_what_went_wrong_on_one_task_does_not_decide_alone():
     found = table(broken=(0.0, 1000.0))
     assert found.rows[0].scores["two"].value == -1.0
+    assert found.rows[0].scores["two"].stderr < 1e-9 < found.rows[0].scores["one"].stderr
+
+
+@pytest.mark.parametrize("value", [-4.0, -1.3, -1.0, -0.9, 0.5])
+def test_the_error_of_a_cut_score_is_that_of_what_is_left(value):
+    drawn = np.maximum(value + 0.3 * np.random.default_rng(0).standard_normal(200_000), -1)
+    assert _cut_error(value, 0.3) == pytest.approx(drawn.std(), abs=2e-3)
 
 
 def test_a_model_that_lacks_a_task_has_no_mean_and_no_rank():
@@ -140,17 +145,8 @@ def test_floors_and_controls_choose_the_metric():
     for model, sharp, family in [("oracle", 0.0, "control"), ("noise", 1.0, "control")]:
         records += cells("t", model, sharp, family, is_floor=model == "noise")
     records += cells("t", "a", 0.25)
-    blurred = [
-        r.model_copy(
-            update={
-                "scores": (
-                    *r.scores,
-                    Score(metric="frechet_distance", value=1.0, stderr=0.5, direction="lower"),
-                )
-            }
-        )
-        for r in records
-    ]
+    blur = Score(metric="frechet_distance", value=1.0, stderr=0.5, direction="lower")
+    blurred = rescored(records, lambda scores: [*scores, blur])
     found = standings(boards(blurred))
     assert [column.metric for column in found.columns.values()] == ["mmd"]
     assert found.rows[0].mean == pytest.approx(0.75)

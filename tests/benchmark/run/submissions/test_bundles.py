@@ -99,6 +99,45 @@ def test_a_tampered_value_is_found(bundle, tmp_path, changes, told):
     assert any(text.startswith("mmd") and told in text for text in troubles(found))
 
 
+def test_a_number_under_another_protocol_is_no_way_around(bundle, tmp_path):
+    forged = with_value("mmd", value=1e-9, protocol="MMD(); as I like it")
+    read = rewritten(bundle, tmp_path / "b.zip", "records.jsonl", forged)
+    assert any(
+        "by the suite's protocol, which the record lacks" in t for t in troubles(verify(read))
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"probes": {}}, "it names no answers"),
+        ({"rows": ""}, "its rows are not those of the task"),
+        ({"rows": "0" * 64}, "its rows are not those of the task"),
+    ],
+)
+def test_a_record_that_cannot_be_scored_again_is_refused(bundle, tmp_path, changes, told):
+    def change(lines):
+        return json.dumps({**json.loads(lines), **changes}).encode()
+
+    found = verify(rewritten(bundle, tmp_path / "b.zip", "records.jsonl", change))
+    assert not found.ok and any(told in text for text in troubles(found))
+
+
+def test_a_likelihood_without_its_answer_is_found(tmp_path, fresh):
+    task = load_task("ring-8")
+    root = tmp_path / "quick"
+    suite, outline = load_suite("quick"), outline_of("ring-8")
+    score_samples(fresh, "mine", outline, suite, root, task.log_density(task.test).float())
+    make_bundle(root, "mine", tmp_path / "mine.zip")
+    assert verify(read_bundle(tmp_path / "mine.zip")).tier == "re-scored"
+    with zipfile.ZipFile(tmp_path / "mine.zip") as archive:
+        names = [n for n in archive.namelist() if n.endswith(".safetensors")]
+        (name,) = [n for n in names if "log_prob" in load(archive.read(n))]
+    read = rewritten(tmp_path / "mine.zip", tmp_path / "b.zip", name, lambda data: save({}))
+    told = troubles(verify(read))
+    assert any(text.startswith("nll cannot be computed from the answers") for text in told)
+
+
 def test_a_wrong_hash_is_found(bundle, tmp_path):
     spoil = with_value("mmd", value=0.5)
     read = rewritten(bundle, tmp_path / "b.zip", "records.jsonl", spoil, rehash=False)
@@ -182,7 +221,14 @@ def test_the_commands(monkeypatch, capsys, tmp_path, fresh):
     wrong = call(monkeypatch, capsys, "submit", "mien", "--out", tmp_path, code=2).err
     assert "did you mean mine" in wrong
     (tmp_path / "no.zip").write_bytes(b"PK\x03\x04 nonsense")
-    assert "Expected a bundle" in call(monkeypatch, capsys, "verify", "no.zip", code=2).err
+    locked = bytearray((tmp_path / "mine.zip").read_bytes())
+    for at in (
+        i for i in range(len(locked)) if locked[i : i + 4] in (b"PK\x01\x02", b"PK\x03\x04")
+    ):
+        locked[at + (8 if locked[at + 2] == 1 else 6)] |= 1  # the flag of a password
+    (tmp_path / "locked.zip").write_bytes(locked)
+    for name in ("no.zip", "locked.zip"):
+        assert "Expected a bundle" in call(monkeypatch, capsys, "verify", name, code=2).err
     assert "Expected a bundle" in call(monkeypatch, capsys, "verify", "none.zip", code=2).err
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from dgmbench.benchmark.cli.main import addresses
+from dgmbench.benchmark.cli.app import addresses
 from dgmbench.benchmark.contract.record import read_records
 from dgmbench.benchmark.run.execution import execute
 from dgmbench.benchmark.run.plan import make_plan, suite_of

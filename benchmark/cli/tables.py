@@ -1,0 +1,125 @@
+"""Commands that read records and write tables: `compare`, `report`, `table`, `cards`, `status`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import Names, Out, SuiteName, app, check_records, split
+
+PANEL = "Tables"
+
+
+@app.command(rich_help_panel=PANEL)
+def compare(
+    model: Annotated[str, typer.Argument(help="Name of the model, as in the tables.")],
+    against: Annotated[str, typer.Option(help="Comma-separated names, or all.")] = "all",
+    suite: SuiteName = "quick",
+    tasks: Names = None,
+    metrics: Names = None,
+    out: Out = Path("results"),
+    form: Annotated[str, typer.Option("--format", help="text, md, tex or json.")] = "text",
+    picture: Annotated[
+        Path | None, typer.Option(help="Quality against compute, as .png, .pdf or .svg.")
+    ] = None,
+) -> None:
+    """Compare a model with others: differences, intervals, p-values, costs."""
+    from ...leaderboards.exports import comparison, front
+    from ...leaderboards.stored import beside
+    from ...leaderboards.tables.compare import compare as compared
+    from ..contract.record import read_records
+    from ..names import known
+    from ..suites import SUITES
+
+    known("suite", [suite], SUITES)
+    known("format", [form], comparison.FORMATS)
+    if picture is not None:
+        front.checked_path(picture)
+    others = None if against == "all" else split(against)
+    records = beside(read_records(out / suite), suite)
+    found = compared(records, model, others, split(metrics), split(tasks))
+    print(comparison.rendered(found, form), end="" if form != "text" else "\n")
+    if picture is not None:
+        front.draw(found, picture)
+        print(f"Wrote {picture}", file=sys.stderr)
+
+
+@app.command(rich_help_panel=PANEL)
+def report(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
+    """Render tables and report again from the records."""
+    from ...leaderboards.report import Results, write_report
+    from . import console
+
+    check_records(results)
+    console.print_files(write_report(Results.read(results)))
+
+
+@app.command(rich_help_panel=PANEL)
+def table(
+    results: Annotated[Path, typer.Argument(help="Such as results/quick.")],
+    task: Annotated[str, typer.Option(help="Name of the task.")],
+    columns: Annotated[
+        str | None, typer.Option(help="Comma-separated metrics; by default the few that say most.")
+    ] = None,
+    models: Names = None,
+    digits: Annotated[
+        int | None, typer.Option(help="Behind the point; by default what the errors justify.")
+    ] = None,
+    transpose: Annotated[bool, typer.Option("--transpose", help="Models as columns.")] = False,
+    form: Annotated[str, typer.Option("--format", help="md, tex or csv.")] = "md",
+    to: Annotated[Path | None, typer.Option(help="The file; by default it is printed.")] = None,
+) -> None:
+    """Write one table for a paper: chosen metrics and models of one task."""
+    from ...leaderboards.exports.paper_table import Chosen, paper_table
+    from ...leaderboards.report import Results
+    from ..contract.files import write_atomically
+    from ..names import known
+
+    check_records(results)
+    boards = Results.read(results).boards
+    known("task", [task], boards)
+    text = paper_table(
+        boards[task], form, Chosen(split(columns), split(models), digits, transpose)
+    )
+    if to is None:
+        print(text, end="")
+    else:
+        write_atomically(to, text.encode())
+        print(f"Wrote {to}")
+
+
+@app.command(rich_help_panel=PANEL)
+def cards(
+    results: Annotated[Path, typer.Argument(help="Such as results/quick.")],
+    models: Names = None,
+    to: Annotated[Path, typer.Option(help="Folder; each model gets one of its own in it.")] = Path(
+        "cards"
+    ),
+) -> None:
+    """Write model cards with results as the Hugging Face hub reads them (model-index)."""
+    from ...leaderboards.exports.hub_cards import hub_cards, image_tasks
+    from ...leaderboards.report import Results
+    from ..contract.files import write_atomically
+    from ..contract.record import safe_name
+    from ..names import known
+
+    check_records(results)
+    read = Results.read(results)
+    images = image_tasks({name: task.shape for name, task in read.tasks.items()})
+    written = hub_cards(read.boards, images)
+    for model in known("model", split(models) or list(written), written):
+        path = to / safe_name(model) / "README.md"
+        write_atomically(path, written[model].encode())
+        print(f"Wrote {path}")
+
+
+@app.command(rich_help_panel=PANEL)
+def status(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
+    """Count the cells of a results folder by status and list the failures."""
+    from . import console
+
+    check_records(results)
+    console.print_status(results)
