@@ -22,7 +22,7 @@ from .exports.markdown import leaderboard_md
 from .hardware import machines, title
 from .page.page import render_page
 from .page.published import papers
-from .stored import RESULTS, packed, with_stored
+from .stored import RESULTS, packed, stored_records, with_stored
 from .tables.board import Board, boards
 
 
@@ -52,7 +52,24 @@ class Results:
             records: Its records, where they have been read already.
         """
         records = with_stored(read_records(root) if records is None else records)
-        tasks = read_tasks(root)
+        return cls._of(root, records, read_tasks(root))
+
+    @classmethod
+    def of_package(cls, suite: str, tasks: Mapping[str, TaskRecord]) -> Results:
+        """Returns the records of a suite that came with the package.
+
+        Args:
+            suite: Name of the suite.
+            tasks: What is known of its tasks, by name.
+        """
+        came = [r.model_copy(update={"stored": False}) for r in stored_records(suite)]
+        known = {r.task: tasks[r.task] for r in came if r.task in tasks}
+        return cls._of(RESULTS / suite, came, known)
+
+    @classmethod
+    def _of(
+        cls, root: Path, records: Sequence[Record], tasks: Mapping[str, TaskRecord]
+    ) -> Results:
         primary = {name: task.primary for name, task in tasks.items()}
         return cls(root, records, tasks, boards(records, primary))
 

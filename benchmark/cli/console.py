@@ -9,7 +9,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from rich.text import Text
 
 from ...leaderboards.exports.terminal import print_boards
 from ...leaderboards.report import Results, write_report
+from ...leaderboards.trackers import Tracker, tracker
 from ..contract.record import SETTLED, Record, read_records
 from .text_columns import aligned, fits
 
@@ -42,13 +43,19 @@ if TYPE_CHECKING:
 out = Console(highlight=False, soft_wrap=True)
 
 
-def run(plan: Plan) -> int:
-    """Shows the plan, runs it with live progress, prints the tables; returns the exit code."""
+def run(plan: Plan, track: Sequence[str] = ()) -> int:
+    """Shows the plan, runs it with live progress, prints the tables; returns the exit code.
+
+    Args:
+        plan: What to do.
+        track: Names of trackers that are told of every cell as it ends.
+    """
     from ..run.execution import execute
 
+    trackers = {name: tracker(name, plan.root) for name in track}
     print_plan(plan)
     start = time.perf_counter()
-    watch = Watch(plan)
+    watch = Watch(plan, trackers)
     # What `kill` and batch systems send stops the workers too, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -127,10 +134,12 @@ class Watch:
 
     Args:
         plan: What runs.
+        trackers: Told of every cell as it ends, by name.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, trackers: Mapping[str, Tracker]) -> None:
         self.total, self.count = len(plan.todo), 0
+        self.trackers = dict(trackers)
         self.progress = Progress(
             MofNCompleteColumn(),
             BarColumn(),
@@ -160,6 +169,16 @@ class Watch:
         elif record.status not in SETTLED:
             out.print(escape(line))
         self.progress.update(self.bar, completed=self.count)
+        for name, told in list(self.trackers.items()):
+            try:
+                told(record)
+            except Exception as error:  # a service that is down must not cost the run its cells
+                del self.trackers[name]
+                print(
+                    f"{name} failed and is told of no further cell: "
+                    f"{type(error).__name__}: {error}",
+                    file=sys.stderr,
+                )
 
 
 def print_outcome(outcome: Outcome, seconds: float) -> None:

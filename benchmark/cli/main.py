@@ -85,6 +85,10 @@ def run(
     timeout: Annotated[
         float | None, typer.Option(help="Seconds after which a cell is stopped.")
     ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated among tensorboard, mlflow and wandb."),
+    ] = None,
     out: Out = Path("results"),
 ) -> None:
     """Run a suite; what is done is not done again."""
@@ -107,7 +111,7 @@ def run(
         workers=workers,
         timeout=timeout,
     )
-    sys.exit(console.run(plan))
+    sys.exit(console.run(plan, split(track) or ()))
 
 
 @app.command()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .app import Names, Out, SuiteName, app, check_records, split
+
+if TYPE_CHECKING:
+    from ...leaderboards.report import Results
 
 PANEL = "Tables"
 
@@ -48,13 +51,63 @@ def compare(
 
 
 @app.command(rich_help_panel=PANEL)
-def report(results: Annotated[Path, typer.Argument(help="Such as results/quick.")]) -> None:
-    """Render tables and report again from the records."""
+def report(
+    results: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Results folders, such as results/quick; with --site also names of suites, whose "
+            "records came with the package."
+        ),
+    ],
+    site: Annotated[
+        Path | None, typer.Option(help="Folder for one offline site over all that is named.")
+    ] = None,
+) -> None:
+    """Render tables and report again from the records, or a site over several suites."""
     from ...leaderboards.report import Results, write_report
     from . import console
 
-    check_records(results)
-    console.print_files(write_report(Results.read(results)))
+    if site is not None:
+        print(f"Wrote {_write_site(results, site)}")
+        return
+    for folder in results:
+        check_records(folder)
+    for folder in results:
+        console.print_files(write_report(Results.read(folder)))
+
+
+def _write_site(sources: list[Path], site: Path) -> Path:
+    from ...leaderboards.page.published import papers
+    from ...leaderboards.site.site import write_site
+    from ...leaderboards.stored import RESULTS
+
+    found: dict[str, Results] = {}
+    for source in sources:
+        results = _results_or_suite(source)
+        suite = results.records[0].suite
+        if suite in found:
+            raise ValueError(
+                f"Expected each suite once, got {suite} twice: {found[suite].root} and {source}."
+            )
+        found[suite] = results
+    roots = [*(results.root.parent for results in found.values()), RESULTS]
+    return write_site(found, papers(root / "reproduce" for root in dict.fromkeys(roots)), site)
+
+
+def _results_or_suite(source: Path) -> Results:
+    """Reads a results folder, or the records of a suite that came with the package."""
+    from ...leaderboards.report import Results
+    from ...leaderboards.stored import stored_records
+
+    if source.is_dir() or not stored_records(str(source)):
+        check_records(source)
+        return Results.read(source)
+    from ..run.scoring.task_files import outlined  # outlines need torch, records do not
+    from ..tasks import TASKS, outline_of
+
+    names = dict.fromkeys(record.task for record in stored_records(str(source)))
+    tasks = {name: outlined(outline_of(name)) for name in names if name in TASKS}
+    return Results.of_package(str(source), tasks)
 
 
 @app.command(rich_help_panel=PANEL)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from ...benchmark.contract.record import Record
-from ..tables.columns import Column, columns_of, heading
-from ..tables.compare import COSTS, Comparison
-from ..tables.entry import Entry, measured
+from ..tables.columns import heading
+from ..tables.compare import Comparison
+from ..tables.pareto import Trade, trade
 
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -30,7 +29,7 @@ def draw(comparison: Comparison, path: Path, metric: str = "", cost: str = "") -
     for task in dict.fromkeys(d.task for d in comparison.differences):
         records = [r for r in comparison.records if r.task == task and r.family != "control"]
         first = next(d.column for d in comparison.differences if d.task == task)
-        found = points(records, metric or first.metric, cost)
+        found = trade(records, metric or first.metric, cost)
         if found is not None:
             panels[task] = found
     if not panels:
@@ -49,46 +48,7 @@ def checked_path(path: Path) -> Path:
     return path
 
 
-Points = tuple[Column, Column, dict[str, tuple[Entry, Entry]]]
-
-
-def points(records: Sequence[Record], metric: str, cost: str = "") -> Points | None:
-    """Returns the two columns and each model's cost and quality; None where none has both."""
-    by_model: dict[str, list[Record]] = {}
-    for record in records:
-        if record.status == "ok":
-            by_model.setdefault(record.model, []).append(record)
-    columns = columns_of(records)
-    for wanted in [cost] if cost else COSTS:
-        for x in (c for c in columns if c.metric == wanted):
-            for y in (c for c in columns if c.metric == metric):
-                cells = {m: (measured(x, r), measured(y, r)) for m, r in by_model.items()}
-                kept = {
-                    m: (a, b)
-                    for m, (a, b) in cells.items()
-                    if a.value is not None and a.value > 0 and b.value is not None
-                }
-                if kept:
-                    return x, y, kept
-    return None
-
-
-def front(cells: dict[str, tuple[Entry, Entry]], direction: str) -> list[str]:
-    """Returns the models that no other beats in both: the cheapest first."""
-    sign = -1.0 if direction == "higher" else 1.0
-    found, best = [], float("inf")
-    order = sorted(
-        cells, key=lambda m: (cells[m][0].value or 0.0, sign * (cells[m][1].value or 0))
-    )
-    for model in order:
-        quality = sign * (cells[model][1].value or 0.0)
-        if quality < best:
-            found.append(model)
-            best = quality
-    return found
-
-
-def _paint(panels: dict[str, Points], mine: str, path: Path) -> None:
+def _paint(panels: Mapping[str, Trade], mine: str, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -101,7 +61,8 @@ def _paint(panels: dict[str, Points], mine: str, path: Path) -> None:
     )
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
-    for axis, (task, (x, y, cells)) in zip(axes.flat, panels.items(), strict=False):
+    for axis, (task, found) in zip(axes.flat, panels.items(), strict=False):
+        x, y, cells = found.cost, found.quality, found.models
         for model, (spent, quality) in cells.items():
             color = "#c0392b" if model == mine else "#34495e"
             axis.errorbar(
@@ -111,7 +72,7 @@ def _paint(panels: dict[str, Points], mine: str, path: Path) -> None:
                 model, (spent.value, quality.value), xytext=(5, 4), textcoords="offset points",
                 fontsize=8, color=color,
             )  # fmt: skip
-        best = [cells[model] for model in front(cells, y.direction)]
+        best = [cells[model] for model in found.front]
         axis.plot(
             [spent.value for spent, _ in best], [quality.value for _, quality in best],
             color="#7f8c8d", linewidth=1, zorder=0,

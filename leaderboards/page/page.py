@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment as Templates
-from jinja2 import FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from ...benchmark.contract.record import MODES, SETTLED, Record, TaskRecord
-from ..tables.board import Board, capital
+from ..tables.board import Board
 from ..tables.columns import Column
-from ..tables.entry import printed
-from ..tables.rounding import Rounded
+from ..tables.pareto import trade
 from ..tables.standings import standings
 from . import svg
 from .attachments import Unshown, curve
 from .gallery import Gallery, gallery_of
 from .modes_plot import modes_plot
 from .nfe_plot import nfe_plot
+from .pareto_plot import pareto_plot
 from .published import Paper
 from .ranks_plot import ranks_plot
+from .rendering import ALONE, Links, render
 
-_FOLDER = Path(__file__).parent / "templates"
-_ARXIV = re.compile(r"(?:arxiv:)?\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})", re.I)
 Rows = list[tuple[float, float]]
-_MARKS = {"=": "=", "<=": "≤", "~": "~"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +55,7 @@ class Section:
     counts: str
     lead: Column | None
     dots: Markup
+    compute: Markup
     steps: Markup
     gallery: Gallery
     curves: tuple[Curve, ...]
@@ -75,6 +70,7 @@ def render_page(
     boards: Mapping[str, Board],
     root: Path,
     published: Sequence[Paper] = (),
+    links: Links = ALONE,
 ) -> str:
     """Renders the page.
 
@@ -86,97 +82,54 @@ def render_page(
         boards: Their boards, by name of the task.
         root: Results folder; only files whose SHA-256 is the recorded one are shown.
         published: Comparisons with papers (`published.papers`).
+        links: Where the page leads to, in a site.
     """
     sections = [
         _section(tasks.get(name) or _unknown(board), board, root) for name, board in boards.items()
     ]
     overall = standings(boards)
-    return (
-        _templates()
-        .get_template("report.html")
-        .render(
-            title=heading,
-            suites=list(dict.fromkeys(r.suite for r in records)),
-            written=max((r.created for r in records), default=None),
-            environment=facts,
-            sections=sections,
-            standings=overall,
-            ranks=Markup(ranks_plot(overall.critical) if overall.critical else ""),
-            failures=[r for r in records if r.status not in SETTLED],
-            refusals=[r for r in records if r.status == "not admitted"],
-            published=published,
-            models=_models([record for board in boards.values() for record in board.records]),
-            style=_source("report.css"),
-            script=_source("report.js"),
-        )
+    shown = [record for board in boards.values() for record in board.records]
+    return render(
+        "report.html",
+        links,
+        title=heading,
+        suites=list(dict.fromkeys(r.suite for r in records)),
+        written=max((r.created for r in records), default=None),
+        environment=facts,
+        sections=sections,
+        standings=overall,
+        ranks=Markup(ranks_plot(overall.critical) if overall.critical else ""),
+        failures=[r for r in records if r.status not in SETTLED],
+        refusals=[r for r in records if r.status == "not admitted"],
+        published=published,
+        models=models_of(shown),
+        families=sorted({r.family for r in shown if r.family != "control"}),
+        claims=list(dict.fromkeys(r.likelihood for r in shown if r.family != "control")),
     )
-
-
-def typeset(number: Rounded) -> Markup:
-    """Returns a printed number as HTML, with true minus signs and powers of ten."""
-    both = escape(number.value)
-    if number.error:
-        both = Markup('{}<span class="pm"> ± {}</span>').format(number.value, number.error)
-    if number.exponent:
-        inner = Markup("({})").format(both) if number.error else both
-        both = Markup("{} × 10<sup>{}</sup>").format(inner, number.exponent)
-    if number.suffix:
-        both = Markup("{} {}").format(both, number.suffix)
-    return Markup(both.replace("-", "−"))
-
-
-def sortable(value: float | None) -> str:
-    """Returns a number as JavaScript reads it; empty where there is none."""
-    return json.dumps(value) if value is not None else ""
-
-
-def paper(text: str) -> Markup:
-    """Returns a citation with a link where it names an arXiv id."""
-    link = '<a href="https://arxiv.org/abs/{0}">arXiv:{0}</a>'
-    parts, end = [], 0
-    for match in _ARXIV.finditer(text):
-        parts += [escape(text[end : match.start()]), Markup(link).format(match[1])]
-        end = match.end()
-    return Markup("").join([*parts, escape(text[end:])])
-
-
-def _templates() -> Templates:
-    templates = Templates(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.globals |= {"printed": printed, "marks": _MARKS}
-    templates.filters |= {
-        "capital": capital,
-        "typeset": typeset,
-        "sortable": sortable,
-        "paper": paper,
-    }
-    return templates
-
-
-def _source(name: str) -> Markup:
-    """CSS and JavaScript of ours stand in the page as they are."""
-    return Markup((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 def _section(task: TaskRecord, board: Board, root: Path) -> Section:
     lead = next((c for c in board.leading if not c.is_cost), None)
-    curves, modes = _curves(board.records, root)
+    curves, modes = curves_of(board.records, root)
     return Section(
         task=task,
         board=board,
         counts=_counts(board.records),
         lead=lead,
         dots=Markup(svg.dots(board, lead)) if lead else Markup(),
+        compute=_compute(board, lead),
         steps=_steps(board, lead),
         gallery=gallery_of(task, board.records, root),
         curves=tuple(curves),
         modes=Markup(modes_plot(modes)),
     )
+
+
+def _compute(board: Board, lead: Column | None) -> Markup:
+    """Draws the leading metric against what training cost; controls are none to compare with."""
+    records = [record for record in board.records if record.family != "control"]
+    found = trade(records, lead.metric) if lead else None
+    return Markup(pareto_plot(found)) if found else Markup()
 
 
 def _steps(board: Board, lead: Column | None) -> Markup:
@@ -198,8 +151,8 @@ def _counts(records: Sequence[Record]) -> str:
     return ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
 
 
-def _curves(records: Sequence[Record], root: Path) -> tuple[list[Curve], dict[str, Rows]]:
-    """One curve a model, of the first seed that has one; and the modes that training found."""
+def curves_of(records: Sequence[Record], root: Path) -> tuple[list[Curve], dict[str, Rows]]:
+    """Returns a curve per model, of the first seed that has one, and the modes that it found."""
     found: dict[str, Curve] = {}
     modes: dict[str, Rows] = {}
     for record in records:
@@ -218,8 +171,11 @@ def _curves(records: Sequence[Record], root: Path) -> tuple[list[Curve], dict[st
     return list(found.values()), modes
 
 
-def _models(records: Sequence[Record]) -> list[Model]:
-    """Every model by family; claims and arguments can differ by task, so each is named once."""
+def models_of(records: Sequence[Record]) -> list[Model]:
+    """Returns every model in the order of its records.
+
+    Claims and arguments can differ by task, so each is named once.
+    """
     found: dict[str, list[Record]] = {}
     for record in records:
         found.setdefault(record.model, []).append(record)

@@ -204,9 +204,10 @@ def _dot(row: Row, column: Column, x: Axis, y: int) -> str:
     cell = row.cells[column]
     value, error = cell.value or 0.0, cell.stderr or 0.0
     number = printed(column, cell)
+    own = "" if row.role else f' data-model="{escape(row.model)}"'
     return (
-        f'<g class="{"control" if row.is_control else "model"}">'
-        f"<title>{escape(row.model)}: {number.text if number else ''}</title>"
+        f'<g class="{"control" if row.is_control else "model"}"'
+        f"{own}><title>{escape(row.model)}: {number.text if number else ''}</title>"
         f'<text x="{_NAMES - 12}" y="{y + 4}" text-anchor="end">{escape(row.model)}</text>'
         f'<path class="bar" d="M{x(value - error):.1f} {y}H{x(value + error):.1f}"/>'
         f'<circle cx="{x(value):.1f}" cy="{y}" r="4"/></g>'

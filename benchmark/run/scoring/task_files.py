@@ -12,6 +12,7 @@ import torch
 from ...contract.files import write_atomically
 from ...contract.record import File, TaskRecord, read_task, safe_name, write_task
 from ...contract.task import Task
+from ...tasks import Outline
 from .subset import fixed_subset
 
 GRID = 160
@@ -39,6 +40,18 @@ def describe_task(task: Task, root: Path) -> TaskRecord:
     np.savez(content, **of_data(task))  # type: ignore[arg-type]  # keywords are arrays
     write_atomically(path, content.getvalue())
     splits = {"train": task.train, "val": task.val, "test": task.test, "holdout": task.holdout}
+    counts = {name: len(rows) for name, rows in splits.items() if rows is not None}
+    return _told(task, counts).model_copy(
+        update={"rows": task.checksum, "files": {"data": File.of(path, root)}}
+    )
+
+
+def outlined(outline: Outline) -> TaskRecord:
+    """Returns what is known of a task without its rows."""
+    return _told(outline.task, dict(outline.sizes or {}))
+
+
+def _told(task: Task, counts: dict[str, int]) -> TaskRecord:
     return TaskRecord(
         name=task.name,
         version=task.version,
@@ -48,10 +61,8 @@ def describe_task(task: Task, root: Path) -> TaskRecord:
         entropy=task.entropy,
         log_z=task.log_z,
         primary=task.primary,
-        counts={name: len(rows) for name, rows in splits.items() if rows is not None},
+        counts=counts,
         card=asdict(task.card),
-        rows=task.checksum,
-        files={"data": File.of(path, root)},
     )
 
 

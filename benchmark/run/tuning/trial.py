@@ -30,6 +30,8 @@ TRIAL_SEED = 9_001
 # What a step takes is the difference of two runs that read val as often. It must be some seconds,
 # and a clear share of what the shorter one took, for what comes once (an EBM's log Z) varies.
 LEAST, CLEAR, MOST_TIMED = 1.0, 0.25, 50_000
+# Of few rows of val: log p of all of them can cost more than the training of a short trial.
+LIKELIHOOD = Probe("likelihood", n=512)
 FELL = 0.01  # of the range of validation losses: less in the last fifth of a run is convergence
 
 
@@ -151,9 +153,9 @@ def _judge(trial: Trial, task: Task) -> None:
         samples = Probe("samples")
         seen = {"samples": Evidence(samples=draw(model, samples, n, None, task))}
         if model.likelihood is not Likelihood.NONE and "nll" in job.suite.metrics:
-            seen["likelihood"], _ = likelihoods(Probe("likelihood"), model, task)
+            seen["likelihood"], _ = likelihoods(LIKELIHOOD, model, task)
     for name in dict.fromkeys((task.primary, "nll")):
-        question = Probe("samples" if reads(job.suite.metrics[name], samples) else "likelihood")
+        question = samples if reads(job.suite.metrics[name], samples) else LIKELIHOOD
         if question.kind not in seen or name in task.refuses:
             continue
         inputs = Inputs(task, question, seen[question.kind], model.likelihood, device=job.device)

@@ -19,7 +19,8 @@ from dgmbench.leaderboards.hardware import machines, title
 from dgmbench.leaderboards.page import pictures, svg
 from dgmbench.leaderboards.page.attachments import Unshown, array, content
 from dgmbench.leaderboards.page.gallery import gallery_of
-from dgmbench.leaderboards.page.page import paper, render_page
+from dgmbench.leaderboards.page.page import render_page
+from dgmbench.leaderboards.page.rendering import paper
 from dgmbench.leaderboards.report import Results, write_report
 from dgmbench.leaderboards.tables.board import boards
 from PIL import Image
@@ -33,7 +34,7 @@ def page_of(root):
     return render_page(heading, facts, found.records, found.tasks, found.boards, root)
 
 
-VOID = {"meta", "link", "br", "img", "path", "circle"}
+VOID = {"meta", "link", "br", "img", "path", "circle", "input"}
 
 
 class Outline(HTMLParser):
@@ -248,7 +249,8 @@ def test_curves_break_where_a_loss_is_not_finite():
 def test_sorting_is_numeric_with_empty_cells_last(column, descending, expected):
     cells = json.dumps([{"dataset": {"v": value} if value else {}} for value in column])
     code = (
-        "globalThis.document = {querySelectorAll: () => []};\n"
+        "globalThis.document = {querySelectorAll: () => [], querySelector: () => null};\n"
+        "globalThis.window = {addEventListener() {}};\n"
         f"{SCRIPT.read_text()}\n"
         f"const cells = {cells};"
         f"cells.sort((a, b) => compareCells(a, b, {json.dumps(descending)}));"

@@ -3,15 +3,17 @@
 import base64
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from dgmbench.benchmark.contract.record import Record, Score
 from dgmbench.leaderboards.exports.comparison import FORMATS, rendered
-from dgmbench.leaderboards.exports.front import draw, front, points
+from dgmbench.leaderboards.exports.front import draw
 from dgmbench.leaderboards.tables.compare import compare
 from dgmbench.leaderboards.tables.entry import Entry
+from dgmbench.leaderboards.tables.pareto import trade
 from scipy import stats
 
 LOW = {"direction": "lower", "protocol": "p", "n": 1000}
@@ -150,11 +152,13 @@ def test_the_front_holds_whom_nobody_beats_in_both(tmp_path):
         name: (Entry(cost), Entry(quality))
         for name, cost, quality in (("a", 1, 3), ("b", 2, 1), ("c", 3, 2), ("d", 0.5, 9))
     }
-    assert front(cells, "lower") == ["d", "a", "b"]
-    assert front(cells, "higher") == ["d"]
     records = seeded("mine", [0.1, 0.12, 0.11], seconds=5.0) + seeded("nsf", [0.3, 0.31, 0.32])
-    x, y, kept = points(records, "mmd")
-    assert (x.metric, y.metric, set(kept)) == ("training_seconds", "mmd", {"mine", "nsf"})
+    found = trade(records, "mmd")
+    assert (found.cost.metric, found.quality.metric) == ("training_seconds", "mmd")
+    assert set(found.models) == {"mine", "nsf"}
+    assert replace(found, models=cells).front == ["d", "a", "b"]
+    turned = replace(found.quality, direction="higher")
+    assert replace(found, models=cells, quality=turned).front == ["d"]
     for suffix in ("png", "svg"):
         draw(compare(records, "mine"), tmp_path / f"front.{suffix}")
         assert (tmp_path / f"front.{suffix}").stat().st_size > 5000

@@ -1,0 +1,1 @@
+"""One offline site over several suites."""
