@@ -122,11 +122,19 @@ def table(
         int | None, typer.Option(help="Behind the point; by default what the errors justify.")
     ] = None,
     transpose: Annotated[bool, typer.Option("--transpose", help="Models as columns.")] = False,
-    form: Annotated[str, typer.Option("--format", help="md, tex or csv.")] = "md",
+    form: Annotated[
+        str, typer.Option("--format", help="md, tex, csv, or parquet (needs --to).")
+    ] = "md",
     to: Annotated[Path | None, typer.Option(help="The file; by default it is printed.")] = None,
 ) -> None:
     """Write one table for a paper: chosen metrics and models of one task."""
-    from ...leaderboards.exports.paper_table import Chosen, paper_table
+    from ...leaderboards.exports.paper_table import (
+        FORMATS,
+        PARQUET,
+        Chosen,
+        paper_parquet,
+        paper_table,
+    )
     from ...leaderboards.report import Results
     from ..contract.files import write_atomically
     from ..names import known
@@ -134,14 +142,44 @@ def table(
     check_records(results)
     boards = Results.read(results).boards
     known("task", [task], boards)
-    text = paper_table(
-        boards[task], form, Chosen(split(columns), split(models), digits, transpose)
-    )
-    if to is None:
-        print(text, end="")
+    known("format", [form], (*FORMATS, PARQUET))
+    chosen = Chosen(split(columns), split(models), digits, transpose)
+    if form == PARQUET:
+        if to is None:
+            raise ValueError("Expected a file for Parquet (--to FILE), got none.")
+        if transpose or digits is not None:
+            raise ValueError(
+                "Expected no --transpose and no --digits with Parquet, got them: it holds whole "
+                "numbers, a row per model."
+            )
+        content = paper_parquet(boards[task], chosen)
     else:
-        write_atomically(to, text.encode())
+        content = paper_table(boards[task], form, chosen).encode()
+    if to is None:
+        print(content.decode(), end="")
+    else:
+        write_atomically(to, content)
         print(f"Wrote {to}")
+
+
+@app.command(rich_help_panel=PANEL)
+def figures(
+    results: Annotated[Path, typer.Argument(help="Such as results/quick.")],
+    tasks: Names = None,
+    form: Annotated[str, typer.Option("--format", help="pdf, svg or png.")] = "pdf",
+    to: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("figures"),
+) -> None:
+    """Draw figures for a paper: numbers with error bars, compute, evaluations, ranks, scores."""
+    from ...leaderboards.exports.figures import FORMATS, write_figures
+    from ...leaderboards.report import Results
+    from ..names import known
+    from . import console
+
+    check_records(results)
+    known("format", [form], FORMATS)
+    boards = Results.read(results).boards
+    chosen = known("task", split(tasks) or list(boards), boards)
+    console.print_files(write_figures({task: boards[task] for task in chosen}, to, form))
 
 
 @app.command(rich_help_panel=PANEL)

@@ -1,12 +1,14 @@
-"""One table for a paper: chosen metrics and models of one task, as Markdown, LaTeX or CSV.
+"""One table for a paper: chosen metrics and models of one task.
 
-The best number of a column is bold; those that are not told from it are underlined.
+As Markdown, LaTeX or CSV it holds numbers as they are printed: the best one of a column is bold,
+those that are not told from it are underlined. As Parquet it holds them whole.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from ..tables.rounding import Rounded, fixed
 from . import latex, markdown
 
 FORMATS = ("md", "tex", "csv")
+PARQUET = "parquet"
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,37 @@ def paper_table(board: Board, form: str, chosen: Chosen) -> str:
     notes = list(dict.fromkeys(cell.note for line in cells for cell in line if cell.note))
     write = {"md": _markdown, "tex": _latex, "csv": _csv}[form]
     return write([corner, *heads], names, cells, notes)
+
+
+def paper_parquet(board: Board, chosen: Chosen) -> bytes:
+    """Returns the same table as Parquet: unrounded values, standard errors, and what is best.
+
+    Args:
+        board: The tables of the task.
+        chosen: What it shows; `decimals` and `transposed` do not matter, a row is a model.
+
+    Raises:
+        ValueError: An unknown metric or model.
+    """
+    import pandas as pd  # it takes a while
+
+    rows = _rows(board, chosen)
+    found: dict[str, list[object]] = {
+        "model": [row.model for row in rows],
+        "family": [row.family for row in rows],
+        "role": [row.role for row in rows],
+        "seeds": [row.seeds for row in rows],
+    }
+    for column in _columns(board, chosen):
+        cells, name = [row.cells[column] for row in rows], heading(column)
+        name = f"{name} [{column.protocol}]" if name in found else name
+        found[name] = [math.nan if cell.value is None else cell.value for cell in cells]
+        found[f"{name} stderr"] = [math.nan if c.stderr is None else c.stderr for c in cells]
+        found[f"{name} mark"] = [cell.mark for cell in cells]
+        found[f"{name} best"] = [cell.best for cell in cells]
+    out = io.BytesIO()
+    pd.DataFrame(found).to_parquet(out, index=False)
+    return out.getvalue()
 
 
 def _columns(board: Board, chosen: Chosen) -> list[Column]:

@@ -7,7 +7,8 @@ from html import escape
 
 from ..tables.columns import label
 from ..tables.curves import Point
-from .svg import Axis, axis, drawing, is_finite, rule, spread_out, thinned, tick_below
+from ..tables.entry import is_finite
+from .svg import Axis, axis, drawing, rule, spread_out, thinned, tick_below
 
 _W, _H = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 130, 10, 34

@@ -7,7 +7,7 @@ from html import escape
 from ..tables.columns import heading
 from ..tables.entry import Entry
 from ..tables.pareto import Trade
-from .svg import Axis, axis, drawing, is_finite, rule, spread_out, thinned, tick_below
+from .svg import Axis, axis, drawing, rule, spread_out, thinned, tick_below
 
 _W, _H = 720, 330
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 120, 34, 40
@@ -23,7 +23,7 @@ def pareto_plot(found: Trade) -> str:
     Args:
         found: Cost and quality of the models of a task.
     """
-    cells = {m: (a, b) for m, (a, b) in found.models.items() if is_finite(a) and is_finite(b)}
+    cells = found.finite
     if len(cells) < 2:
         return ""
     x = axis([a.value or 0.0 for a, _ in cells.values()], _LEFT, _W - _RIGHT)

@@ -9,7 +9,7 @@ from html import escape
 
 from ..tables.board import Board, Row
 from ..tables.columns import Column
-from ..tables.entry import Entry, printed
+from ..tables.entry import Entry, is_finite, printed
 
 _W, _H = 240, 110  # of one training curve
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 6, 6, 16
@@ -185,11 +185,6 @@ def dots(board: Board, column: Column) -> str:
             body.append(f'<path class="guide" d="M{place:.1f} 4V{height - 22}"/>')
     body += [_dot(row, column, x, 14 + _STEP * place) for place, row in enumerate(rows)]
     return drawing(_WIDE, height, f"{column.label} of every model", "".join(body))
-
-
-def is_finite(cell: Entry) -> bool:
-    """Whether a cell holds a number that can be drawn."""
-    return cell.value is not None and math.isfinite(cell.value)
 
 
 def _dot_axis(cells: Sequence[Entry]) -> Axis:

@@ -46,6 +46,11 @@ class Entry(Measured):
         return "–" if self.status == "ok" else _SHORT.get(self.status, self.status)
 
 
+def is_finite(cell: Entry) -> bool:
+    """Whether a cell holds a number that can be drawn."""
+    return cell.value is not None and math.isfinite(cell.value)
+
+
 def printed(column: Column, cell: Entry) -> Rounded | None:
     """Returns a cell's number as it is printed, or None where there is none."""
     if cell.value is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...benchmark.contract.record import Record
 from .columns import Column, columns_of
 from .compare import COSTS
-from .entry import Entry, measured
+from .entry import Entry, is_finite, measured
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Trade:
     cost: Column
     quality: Column
     models: Mapping[str, tuple[Entry, Entry]]
+
+    @property
+    def finite(self) -> dict[str, tuple[Entry, Entry]]:
+        """The models whose cost and quality can be drawn."""
+        return {m: (a, b) for m, (a, b) in self.models.items() if is_finite(a) and is_finite(b)}
 
     @property
     def front(self) -> list[str]:

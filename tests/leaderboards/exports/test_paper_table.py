@@ -6,16 +6,17 @@ import shutil
 import subprocess
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
 from dgmbench.benchmark.contract.record import Record, Score
-from dgmbench.leaderboards.exports.paper_table import Chosen, paper_table
+from dgmbench.leaderboards.exports.paper_table import Chosen, paper_parquet, paper_table
 from dgmbench.leaderboards.tables.board import board
 
 WHEN = datetime(2025, 1, 2, tzinfo=UTC)
 VALUES = {"first_&": 0.101, "near": 0.102, "far": 0.9, "oracle": 0.0, "noise": 2.0}
 
 
-def table(form="md", **chosen):
+def the_board():
     records = []
     for model, value in VALUES.items():
         control = model in ("oracle", "noise")
@@ -38,7 +39,11 @@ def table(form="md", **chosen):
             family="flow", status="failed", phase="train", reason="it_raised",
         )
     )  # fmt: skip
-    return paper_table(board("t", records), form, Chosen(**chosen))
+    return board("t", records)
+
+
+def table(form="md", **chosen):
+    return paper_table(the_board(), form, Chosen(**chosen))
 
 
 def test_the_best_is_bold_and_what_ties_with_it_underlined():
@@ -111,3 +116,12 @@ def test_latex_compiles_without_overfull_boxes(tmp_path):
 def test_bad_choices_are_named(form, chosen, message):
     with pytest.raises(ValueError, match=message):
         table(form, **chosen)
+
+
+def test_parquet_holds_whole_numbers_their_errors_and_what_is_best():
+    content = paper_parquet(the_board(), Chosen(metrics=["mmd"], models=["far", "first_&"]))
+    frame = pd.read_parquet(io.BytesIO(content))
+    assert list(frame["model"]) == ["far", "first_&"]
+    assert list(frame["MMD² ↓"]) == pytest.approx([0.9, 0.101])
+    assert list(frame["MMD² ↓ best"]) == [False, True]
+    assert (frame["MMD² ↓ stderr"] > 0).all()
