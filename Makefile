@@ -5,7 +5,7 @@ READY := .venv/ready
 # Small nets run fastest with one thread a process.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: quick test lint speed peers setup clean
+.PHONY: quick test lint docs speed peers setup clean
 
 quick: $(READY)  ## run the quick suite, print the tables, name the report
 	$(BIN)/python run_all.py run --suite quick
@@ -32,6 +32,14 @@ speed: .venv/peers/ready  ## time metrics and training steps against their peers
 
 peers: .venv/peers/ready  ## the tests that compare with other libraries
 	$(BIN)/python -m pytest -q -m peers
+
+.venv/docs: $(READY)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
+	touch $@
+
+docs: .venv/docs  ## the documentation, as pages in build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
+	@echo "Wrote build/docs/index.html"
 
 setup: $(READY)  ## make the environment alone
 

@@ -58,6 +58,13 @@ ALLOWED = {
         "leaderboards.page", "leaderboards.tables", "leaderboards.hardware",
         "benchmark.contract.record",
     },
+    "leaderboards.site": {
+        "leaderboards.site", "leaderboards.page", "leaderboards.tables", "leaderboards.hardware",
+        "leaderboards.report", "benchmark.contract.record", "benchmark.contract.files",
+    },
+    "leaderboards.trackers": {
+        "leaderboards.trackers", "leaderboards.page.attachments", "benchmark.contract.record",
+    },
 }  # fmt: skip
 
 
