@@ -10,6 +10,7 @@ from .human_ranks import HUMAN_RANKS
 from .known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
 from .metric_checks import NDB_MNIST
 from .sanity_checks import SANITY_CHECKS
+from .two_samples import TWO_SAMPLE_POWER
 
 COMPARISONS: dict[str, Comparison] = {
     comparison.name: comparison
@@ -24,6 +25,7 @@ COMPARISONS: dict[str, Comparison] = {
         HUMAN_RANKS,
         GFLOWNET_HYPERGRID,
         WU2017,
+        TWO_SAMPLE_POWER,
     )
 }
 
