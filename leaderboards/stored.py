@@ -114,14 +114,20 @@ def with_stored(records: Sequence[Record]) -> list[Record]:
         rows = {r.rows for r in here if r.rows}
         if ran <= known:
             continue
-        found += [
-            r
-            for r in stored
-            if r.model not in ran
-            and r.task_version == here[0].task_version
-            and (not r.rows or not rows or r.rows in rows)
-        ]
+        beside_them = [r for r in stored if r.model not in ran]
+        same = [r for r in beside_them if r.task_version == here[0].task_version]
+        kept = [r for r in same if not r.rows or not rows or r.rows in rows]
+        if len(same) < len(beside_them):
+            _left_out(len(beside_them) - len(same), task, "are of another version of it")
+        if len(kept) < len(same):
+            _left_out(len(same) - len(kept), task, "saw other rows")
+        found += kept
     return found
+
+
+def _left_out(count: int, task: str, why: str) -> None:
+    records = "1 stored record" if count == 1 else f"{count} stored records"
+    tell(f"{records} of {task} left out: they {why} and cannot stand beside these.")
 
 
 def beside(records: Sequence[Record], suite: str) -> list[Record]:

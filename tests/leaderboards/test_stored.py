@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from dgmbench.benchmark.cli import main as cli
+from dgmbench.benchmark.contract import files
 from dgmbench.benchmark.contract.record import Environment, Record, Score
 from dgmbench.leaderboards import stored
 from dgmbench.leaderboards.exports.markdown import leaderboard_md
@@ -94,8 +95,13 @@ def test_a_run_of_baselines_alone_stays_alone(package):
 
 
 @pytest.mark.parametrize("other", [{"rows": "xyz"}, {"task_version": 2}])
-def test_another_version_of_a_task_does_not_compare(package, other):
+def test_another_version_of_a_task_does_not_compare_and_that_is_said(
+    package, other, capsys, monkeypatch
+):
+    monkeypatch.setattr(files, "_TOLD", set())
     assert len(stored.with_stored([record("mine", family="user", **other)])) == 1
+    said = capsys.readouterr().err
+    assert "of ring-8 left out" in said and ("other rows" in said) == ("rows" in other)
 
 
 def test_a_damaged_file_is_one_sentence(package):
