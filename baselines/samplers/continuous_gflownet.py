@@ -3,17 +3,21 @@ r"""Continuous GFlowNet: trajectory balance along a diffusion.
 Lahlou et al., A Theory of Continuous Generative Flow Networks, ICML 2023, arXiv:2301.12594; as a
 diffusion sampler with learnt drift Zhang & Chen, Path Integral Sampler, ICLR 2022,
 arXiv:2111.15141, and Sendera et al., Improved Off-policy Training of Diffusion Samplers, NeurIPS
-2024, arXiv:2402.05098. In T steps of h = 1 / T from x_0 = 0,
+2024, arXiv:2402.05098. In T steps from x_0 = 0, with v_k the variance of step k and V_k that of
+all before it,
 
-    P_F(x_{t+h} | x_t) = N(x_t + h u(x_t, t), s^2 h I),
-    P_B(x_{t-h} | x_t) = N((t - h) / t x_t, s^2 h (t - h) / t I),     a Brownian bridge to 0,
+    P_F(x_{k+1} | x_k) = N(x_k + v_k / (s^2 - V_k) u(x_k, k), v_k I),
+    P_B(x_k | x_{k+1}) = N(V_k / V_{k+1} x_{k+1}, v_k V_k / V_{k+1} I),     a Brownian bridge to 0,
 
-so that x_1 ~ N(0, s^2 I) where u = 0. The loss is trajectory balance, with log Z learnt:
+so that x_T ~ N(0, s^2 I) where u = 0. The loss is trajectory balance, with log Z learnt:
 
-    L = (log Z + sum log P_F - log R(x_1) - sum log P_B)^2.
+    L = (log Z + sum log P_F - log R(x_T) - sum log P_B)^2.
 
-The drift is u = s net(x / s, t). Unlike in the two later papers it does not see the gradient of
-the reward, so that a trained model draws without the reward.
+u = s net(x / s, k / T) is how far the end is expected to be from x. What is left of the variance
+falls as s^2 (1 - k / T)^p: with p = 1 all steps are alike, as in the papers, and none resolves
+what is finer than s / sqrt(T). Every other batch is of paths that end in what Langevin chains
+found near earlier ends (`local_search`). Unlike in the two later papers the drift does not see the
+gradient of the reward, so that a trained model draws without the reward.
 """
 
 from __future__ import annotations
@@ -31,8 +35,10 @@ from ..chunks import in_chunks
 from ..nets.time import TimeMLP
 from ..training import NeuralModel, Player
 from .base import positive, real_only, reward_of
+from .local_search import Alternating, LocalSearch
 
 FIRST = 64  # paths by which log Z is set before the first step
+LOWEST = 100.0  # nats below the best reward of a batch: less is not told from nothing
 
 
 @dataclass
@@ -58,8 +64,10 @@ class ContinuousGFlowNet(NeuralModel):
         hidden: Widths of the hidden layers of the drift.
         steps: Steps T of a path.
         scale: s, the standard deviation of the path's end before it is trained.
+        fall: Power p by which the variance that is left falls.
         exploration: In training the noise of the forward steps is larger by this share; it falls
             to 0 over the first half.
+        search: Whether paths to the finds of a local search are learnt from, too.
         particles: Backward paths K of the bound.
         lr: Learning rate of the drift.
         log_z_lr: Learning rate of log Z.
@@ -78,7 +86,9 @@ class ContinuousGFlowNet(NeuralModel):
         hidden: Sequence[int] = (128, 128),
         steps: int = 50,
         scale: float = 1.0,
+        fall: float = 2.0,
         exploration: float = 0.2,
+        search: bool = True,
         particles: int = 16,
         lr: float = 1e-3,
         log_z_lr: float = 0.5,
@@ -87,9 +97,11 @@ class ContinuousGFlowNet(NeuralModel):
         self.steps, self.scale = int(positive("steps", steps)), positive("scale", scale)
         if exploration < 0:
             raise ValueError(f"Expected exploration >= 0, got {exploration}.")
-        self.exploration, self.log_z_lr = exploration, log_z_lr
+        self.exploration, self.search, self.log_z_lr = exploration, search, log_z_lr
         self.particles = int(positive("particles", particles))
         self.hidden = tuple(hidden)
+        left = self.scale**2 * torch.linspace(1, 0, self.steps + 1) ** positive("fall", fall)
+        self.register_buffer("left", left, persistent=False)
         self.net = TimeMLP(domain.dim, hidden)
         nn.init.zeros_(self.net.head.weight)
         nn.init.zeros_(self.net.head.bias)
@@ -112,11 +124,18 @@ class ContinuousGFlowNet(NeuralModel):
     @torch.no_grad()
     def prepare(self, task: TrainingTask) -> None:
         """Sets log Z to its mean estimate by first paths; rows are not looked at."""
-        first = next(iter(self.batches(task, FIRST)))
-        self.log_flow.fill_((first.log_reward - self.log_ratio(first.path)).mean())
+        path = self.forward_paths(FIRST)
+        worth = reward_of(task)(self._points(path)).float()
+        worth = worth.clamp(min=float(worth.max()) - LOWEST)
+        self.log_flow.fill_((worth - self.log_ratio(path)).mean())
+
+    @property
+    def variances(self) -> Tensor:
+        """The variance v_k of each step, shape `(T,)`."""
+        return self.left[:-1] - self.left[1:]
 
     def drift(self, x: Tensor, t: Tensor) -> Tensor:
-        """Returns u of points `(B, D)` at times `(B,)`, shape `(B, D)`."""
+        """Returns u of points `(B, D)` at times k / T, shapes `(B,)` and `(B, D)`."""
         return self.scale * self.net(x / self.scale, t)
 
     @torch.no_grad()
@@ -127,50 +146,62 @@ class ContinuousGFlowNet(NeuralModel):
             n: Number of paths.
             wider: Share by which the noise is larger than that of P_F.
         """
-        h = 1 / self.steps
         x = torch.zeros(n, self.domain.dim, device=self.device)
-        path = [x]
-        for k in range(self.steps):
-            t = torch.full((n,), k * h, device=self.device)
-            noise = self.scale * math.sqrt(h) * (1 + wider) * torch.randn_like(x)
-            x = x + h * self.drift(x, t) + noise
+        path, share = [x], self.variances / self.left[:-1]
+        for k, variance in enumerate(self.variances):
+            t = torch.full((n,), k / self.steps, device=self.device)
+            noise = variance.sqrt() * (1 + wider) * torch.randn_like(x)
+            x = x + share[k] * self.drift(x, t) + noise
             path.append(x)
         return torch.stack(path, 1)
 
     @torch.no_grad()
     def backward_paths(self, x: Tensor) -> Tensor:
         """Draws a path that ends in each point `(n, D)`, by P_B: shape `(n, T + 1, D)`."""
-        path = [x]
-        for k in range(self.steps - 1, 0, -1):
-            share = k / (k + 1)
-            x = share * x + self.scale * math.sqrt(share / self.steps) * torch.randn_like(x)
+        path, (share, variances) = [x], self._bridge()
+        for k in range(self.steps - 2, -1, -1):
+            x = share[k] * x + variances[k].sqrt() * torch.randn_like(x)
             path.append(x)
         path.append(torch.zeros_like(x))
         return torch.stack(path[::-1], 1)
 
     def log_ratio(self, path: Tensor) -> Tensor:
         """Returns log P_F(tau) - log P_B(tau | x) of paths `(n, T + 1, D)`, shape `(n,)`."""
-        n, T = len(path), self.steps
-        h, D = 1 / T, self.domain.dim
+        n, T, D = len(path), self.steps, self.domain.dim
         before, after = path[:, :-1], path[:, 1:]
-        t = (torch.arange(T, device=path.device) * h).expand(n, T)
+        t = (torch.arange(T, device=path.device) / T).expand(n, T)
         u = self.drift(before.flatten(0, 1), t.flatten()).view(n, T, D)
-        variance = self.scale**2 * h
-        log_pf = _log_normal(after - before - h * u, path.new_full((T,), variance))
-        k = torch.arange(1, T, device=path.device)
-        share = k / (k + 1)
-        log_pb = _log_normal(before[:, 1:] - share[:, None] * after[:, 1:], variance * share)
+        step = (self.variances / self.left[:-1])[:, None] * u
+        log_pf = _log_normal(after - before - step, self.variances)
+        share, variances = self._bridge()
+        log_pb = _log_normal(before[:, 1:] - share[:, None] * after[:, 1:], variances)
         return log_pf - log_pb
 
+    def _bridge(self) -> tuple[Tensor, Tensor]:
+        """V_k / V_{k+1} and the variance of P_B for k = 1 to T - 1, shapes `(T - 1,)`."""
+        gone = self.left[0] - self.left
+        share = gone[1:-1] / gone[2:]
+        return share, self.variances[1:] * share
+
     def batches(self, task: TrainingTask, batch_size: int) -> Iterator[Paths]:
-        """Yields paths of the current drift, with their log-rewards, for ever."""
+        """Yields paths with their log-rewards, for ever."""
         log_reward = reward_of(task)
-        while True:
-            wider = self.exploration * max(0.0, 1 - 2 * self.progress)
-            path = self.forward_paths(batch_size, wider)
+
+        def finish(path: Tensor) -> Paths:
             with torch.no_grad():
                 worth = log_reward(self._points(path)).float()
-            yield Paths(path, worth)
+                return Paths(path, worth.clamp(min=float(worth.max()) - LOWEST))
+
+        search = LocalSearch(
+            lambda x: log_reward(x.unflatten(1, self.domain.shape)), self.scale / 20
+        )
+        return Alternating(
+            lambda n: self.forward_paths(n, self.exploration * max(0.0, 1 - 2 * self.progress)),
+            self.backward_paths,
+            finish,
+            search if self.search else None,
+            batch_size,
+        )
 
     def loss(self, batch: Paths) -> Tensor:
         """Returns the mean squared residual of trajectory balance."""

@@ -347,6 +347,7 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "scale": (1.0, 3.0, 40.0),
         "hidden": (NARROW, WIDE),
         "steps": (25, 50),
+        "fall": (1.0, 2.0),
         "exploration": (0.0, 0.2),
         "lr": (1e-3, 2e-3, 5e-3),
     },

@@ -87,7 +87,7 @@ def drifting():
     """A model with a drift of its own."""
     with seeded(5):
         model = ContinuousGFlowNet(PLANE, steps=10, hidden=(16,))
-        torch.nn.init.normal_(model.net.head.weight, std=0.5)
+        torch.nn.init.normal_(model.net.head.weight, std=0.05)
     return model
 
 
