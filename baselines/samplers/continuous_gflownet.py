@@ -78,6 +78,7 @@ class ContinuousGFlowNet(NeuralModel):
     learns_from = "reward"
     likelihood = Likelihood.LOWER_BOUND
     probe_arguments = frozenset({"particles"})
+    left: Tensor  # of the variance, before each step and at the end
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ TOLERANCE = 0.1
 
 def two_sample_power() -> Iterator[Finding | Listing]:
     """Shares of pairs that our tests tell apart, and of pairs of one law that they do."""
-    levels = []
+    levels: list[tuple[str, ...]] = []
     for data in PER_MODE:
         for method, rejects in TESTS.items():
             pairs = FEWER.get((data, method), PAIRS)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 from ...benchmark.contract.record import Record
 
-# Module of this package, and what it imports; the extra `track` installs all of them.
-_KNOWN = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
+# The package that each needs (the extra `track` installs all), and its class in `to_<name>.py`.
+_KNOWN = {
+    "tensorboard": ("tensorboard", "ToTensorBoard"),
+    "mlflow": ("mlflow", "ToMLflow"),
+    "wandb": ("wandb", "ToWandb"),
+}
 TRACKERS = tuple(_KNOWN)
 
 
@@ -34,12 +37,13 @@ def tracker(name: str, root: Path) -> Tracker:
     """
     if name not in _KNOWN:
         raise ValueError(f"Expected a tracker among {', '.join(TRACKERS)}, got {name!r}.")
+    package, kind = _KNOWN[name]
     try:
-        import_module(_KNOWN[name])
+        import_module(package)
     except ImportError:
         raise ValueError(
-            f"Expected the package {_KNOWN[name]} for --track {name}, got none; "
+            f"Expected the package {package} for --track {name}, got none; "
             "pip install 'dgmbench[track]'."
         ) from None
-    found: Callable[[Path], Tracker] = import_module(f".to_{name}", __name__).tracker
-    return found(root)
+    found: Tracker = getattr(import_module(f".to_{name}", __name__), kind)(root)
+    return found

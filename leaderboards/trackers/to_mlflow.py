@@ -15,11 +15,6 @@ from .told import told
 _BATCH = 500  # metrics of one call; the service takes 1,000 at most
 
 
-def tracker(root: Path) -> ToMLflow:
-    """Returns the callback."""
-    return ToMLflow(root)
-
-
 class ToMLflow:
     """Writes what was given as parameters, curves and scores as metrics.
 

@@ -9,11 +9,6 @@ from ...benchmark.contract.record import Record
 from .told import told
 
 
-def tracker(root: Path) -> ToTensorBoard:
-    """Returns the callback."""
-    return ToTensorBoard(root)
-
-
 class ToTensorBoard:
     """Writes curves as scalars over steps, scores at step 0 and what was given as text.
 

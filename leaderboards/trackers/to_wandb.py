@@ -11,11 +11,6 @@ from ...benchmark.contract.record import Record
 from .told import told
 
 
-def tracker(root: Path) -> ToWandb:
-    """Returns the callback."""
-    return ToWandb(root)
-
-
 class ToWandb:
     """Writes what was given as configuration, curves over steps and scores as summary.
 
