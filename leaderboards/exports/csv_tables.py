@@ -1,4 +1,8 @@
-"""`records.csv` and `leaderboard.csv`: every score, and every printed cell, one a line."""
+"""`records.csv` and `leaderboard.csv`: every score, and every printed cell, one a line.
+
+Of a mean over seeds `stderr_drawn` is the part of the error that seeds draw anew (training and
+samples), `stderr_shared` the part that they share (test rows, reference).
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,8 @@ BOARD_COLUMNS = (
     "mark",
     "value",
     "stderr",
+    "stderr_drawn",
+    "stderr_shared",
     "n",
     "seeds",
     "best",
@@ -92,6 +98,8 @@ def _cell_line(board: Board, row_place: int, column_place: int) -> Sequence[obje
         cell.mark,
         cell.value,
         cell.stderr,
+        cell.drawn,
+        cell.shared if cell.drawn is not None else None,
         cell.n,
         cell.seeds,
         cell.best,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 import shutil
 import subprocess
@@ -65,6 +66,16 @@ def test_leaderboard_csv_has_a_row_a_cell(records):
 def test_leaderboard_csv_marks_the_best(seeded_results):
     rows = read(leaderboard_csv(boards(read_records(seeded_results))))
     assert any(row["best"] == "True" for row in rows)
+
+
+def test_leaderboard_csv_keeps_the_two_sources_of_an_error_apart(seeded_results):
+    rows = read(leaderboard_csv(boards(read_records(seeded_results))))
+    parts = [row for row in rows if row["stderr_drawn"]]
+    assert parts
+    for row in parts:
+        both = math.hypot(float(row["stderr_drawn"]), float(row["stderr_shared"]))
+        assert both == pytest.approx(float(row["stderr"]), abs=1e-9)
+        assert int(row["seeds"]) > 1
 
 
 def test_latex_is_balanced_and_escaped(tex):
