@@ -84,6 +84,8 @@ def _write_site(sources: list[Path], site: Path) -> Path:
     found: dict[str, Results] = {}
     for source in sources:
         results = _results_or_suite(source)
+        if not results.records:
+            raise ValueError(f"Expected records in {source}, got none that can be read.")
         suite = results.records[0].suite
         if suite in found:
             raise ValueError(

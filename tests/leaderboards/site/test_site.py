@@ -158,6 +158,13 @@ def test_a_folder_twice_is_refused(results, tmp_path):
     assert "each suite once" in str(done.exception)
 
 
+def test_what_holds_no_records_is_named(tmp_path):
+    (tmp_path / "empty" / "records").mkdir(parents=True)
+    for source, said in (("empty", "Expected records in"), ("nowhere", "Expected a folder")):
+        done = report(tmp_path / source, "--site", tmp_path / "site")
+        assert isinstance(done.exception, ValueError) and said in str(done.exception)
+
+
 def test_a_site_of_folders_needs_no_torch(results, tmp_path):
     code = (
         "import sys\n"
