@@ -88,13 +88,14 @@ def sortable(value: float | None) -> str:
 
 
 def paper(text: str) -> Markup:
-    """Returns a citation with a link where it names an arXiv id."""
+    """Returns a text with a link where it names an arXiv id, and with `code` as code."""
     link = '<a href="https://arxiv.org/abs/{0}">arXiv:{0}</a>'
     parts, end = [], 0
     for match in _ARXIV.finditer(text):
         parts += [escape(text[end : match.start()]), Markup(link).format(match[1])]
         end = match.end()
-    return Markup("").join([*parts, escape(text[end:])])
+    whole = Markup("").join([*parts, escape(text[end:])])
+    return Markup(re.sub(r"`([^`<>]+)`", r"<code>\1</code>", whole))
 
 
 def _templates() -> Templates:

@@ -134,6 +134,7 @@ def test_citations_link_to_arxiv():
         'Ho &lt;et al.&gt;, <a href="https://arxiv.org/abs/2006.11239">arXiv:2006.11239</a>'
     )
     assert str(paper("Parzen 1962")) == "Parzen 1962"
+    assert str(paper("as `mnist` <b>")) == "as <code>mnist</code> &lt;b&gt;"
 
 
 def test_altered_and_missing_files_are_not_shown(results, tmp_path):
