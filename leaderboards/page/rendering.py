@@ -95,7 +95,7 @@ def paper(text: str) -> Markup:
         parts += [escape(text[end : match.start()]), Markup(link).format(match[1])]
         end = match.end()
     whole = Markup("").join([*parts, escape(text[end:])])
-    return Markup(re.sub(r"`([^`<>]+)`", r"<code>\1</code>", whole))
+    return Markup(re.sub(r"`([^`<>]+)`", r"<code>\1</code>", str(whole)))
 
 
 def _templates() -> Templates:
