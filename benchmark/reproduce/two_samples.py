@@ -123,7 +123,8 @@ TWO_SAMPLE_POWER = Comparison(
     "Power within 0.1.",
     "Our MMD takes a bank of widths about the median distance of both samples, where the paper's "
     "optimises one width on a sample of its own. Our classifier is cross-validated on the pair "
-    "that is tested, where theirs learns from another one; it sees 50 pairs of Blob and 20 of HDGM, not 100.",
+    "that is tested, where theirs learns from another one; it sees 50 pairs of Blob and 20 of "
+    "HDGM, not 100.",
     two_sample_power,
     numbers=("two_sample_power",),
 )
