@@ -12,8 +12,8 @@ from .columns import THEMES, Column, columns_of, family_rank, label
 from .curves import Point, curve_columns, points
 from .entry import Entry, measured
 from .ranking import FEWEST_POINTS, FEWEST_SEEDS, separates, too_good, winners, worse_than
+from .rows import Block, Row
 
-ROLES = {"oracle": "ceiling", "memoriser": "trap", "mode-dropper": "trap"}
 _LEADING = (
     "frechet_distance",
     "mmd",
@@ -26,85 +26,12 @@ _LEADING = (
     "training_seconds",
 )
 _ABOVE_FLOORS = ("distance", "likelihood", "known truth")  # themes in which floors are beaten
+_FITTED = (
+    "classical",
+    "control",
+)  # families whose members are fitted in closed form, or not at all
 MOST_COLUMNS = 5
 _FRAME = ("oracle", "mode-dropper", "memoriser", "noise")  # from the ceiling down
-
-
-@dataclass(frozen=True)
-class Row:
-    """One model on one task, over all of its seeds.
-
-    A row with flags (samples that are copies) is shown and never best.
-    """
-
-    model: str
-    family: str
-    learns_from: str
-    likelihood: str
-    seeds: int
-    admitted: bool
-    cells: Mapping[Column, Entry]
-    flags: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    is_floor: bool = False
-    stored: bool = False
-    samples_only: bool = False
-    tier: str = ""
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What a reader must know of the whole row."""
-        return (*self.flags, *self.notes)
-
-    @property
-    def is_control(self) -> bool:
-        """Whether the row frames the table and is never best."""
-        return self.family == "control"
-
-    @property
-    def may_be_best(self) -> bool:
-        """Whether the row competes."""
-        return not self.is_control and not self.flags
-
-    @property
-    def role(self) -> str:
-        """What a row is there for: "ceiling", "trap" or "floor"; empty for those that compete."""
-        return "floor" if self.is_floor else ROLES.get(self.model, "") if self.is_control else ""
-
-    @property
-    def standing(self) -> str:
-        """Its role, where it is from (package, samples alone) and its tier; for display."""
-        origin = "stored" if self.stored else "samples only" if self.samples_only else ""
-        return ", ".join(filter(None, (self.role, origin, self.tier)))
-
-
-@dataclass(frozen=True)
-class Block:
-    """One table of a board.
-
-    Attributes:
-        title: The theme, and the way to compute a likelihood where there are several.
-        columns: Its columns.
-        rows: Its rows, the controls last.
-    """
-
-    title: str
-    columns: Sequence[Column]
-    rows: Sequence[Row]
-
-    @property
-    def models(self) -> list[Row]:
-        """Rows that compete."""
-        return [row for row in self.rows if not row.is_control]
-
-    @property
-    def controls(self) -> list[Row]:
-        """Rows that frame the table."""
-        return [row for row in self.rows if row.is_control]
-
-    def label(self, column: Column) -> str:
-        """A column's heading here, where the title has said how it is computed."""
-        return column.plain if self.title.endswith(f": {column.words}") else column.label
 
 
 @dataclass(frozen=True)
@@ -295,13 +222,21 @@ def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
         seeds=len(records),
         admitted=any(record.status != "not admitted" for record in records),
         cells={column: measured(column, records) for column in found},
-        flags=tuple(dict.fromkeys(flag for record in records for flag in record.flags)),
+        flags=tuple(dict.fromkeys([*(f for r in records for f in r.flags), *_mixed(records)])),
         is_floor=first.is_floor,
         notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
         stored=all(record.stored for record in records),
         tier=first.tier,
         samples_only="samples" in first.keys and "train" not in first.keys,
     )
+
+
+def _mixed(records: Sequence[Record]) -> list[str]:
+    """Says that the seeds of a model were not trained alike; what is fitted counts no steps."""
+    trained = [r for r in records if r.status == "ok" and r.family not in _FITTED]
+    if all((r.budget, r.arguments) == (trained[0].budget, trained[0].arguments) for r in trained):
+        return []
+    return ["its seeds differ in steps, batch size or arguments: their mean is one of no recipe"]
 
 
 def _left_out(records: Sequence[Record], found: Sequence[Column]) -> list[tuple[str, str]]:

@@ -51,3 +51,14 @@ def test_every_task_is_framed(suite):
         here = [record for record in found if record.task == task]
         assert {"oracle", "memoriser", "noise"} <= {record.model for record in here}, task
         assert any(r.is_floor and r.family != "control" for r in here), task
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_seeds_of_a_model_share_its_recipe(suite):
+    """A mean over seeds is one of one recipe; what is fitted in closed form counts no steps."""
+    recipes = {}
+    for record in records_of(suite):
+        if record.status == "ok" and record.family not in ("classical", "control"):
+            recipe = record.budget, record.arguments
+            first = recipes.setdefault((record.task, record.model), (record.seed, recipe))
+            assert first[1] == recipe, f"{record.task}, {record.model}: {first[0]}, {record.seed}"

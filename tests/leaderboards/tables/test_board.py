@@ -46,6 +46,18 @@ def test_rows_stand_by_family_and_controls_last_from_the_ceiling_down():
     assert [row.model for row in found.controls] == ["oracle", "memoriser", "noise"]
 
 
+def test_seeds_of_two_recipes_are_told_and_never_best():
+    budgets = [{"steps": 100, "batch_size": 8}] * 2 + [{"steps": 200, "batch_size": 8}]
+    mixed = [record("a", mmd(0.5), seed=seed, budget=b) for seed, b in enumerate(budgets)]
+    found = board("t", [*mixed, *over_seeds("b", mmd(1.0))])
+    a, b = found.rows
+    assert "seeds differ in steps" in a.flags[0] and not b.flags
+    cells = only_cells(found)
+    assert cells["b"].best and not cells["a"].best
+    fitted = [r.model_copy(update={"family": "classical"}) for r in mixed]
+    assert not board("t", fitted).rows[0].flags
+
+
 def test_two_protocols_never_share_a_column():
     b = mmd(0.25, protocol="n=200")
     found = board("t", [*over_seeds("a", mmd(1.0)), *over_seeds("b", b)])
