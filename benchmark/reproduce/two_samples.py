@@ -21,7 +21,7 @@ QUANTILE = 1.6449  # of the standard normal at 1 - LEVEL
 PERMUTATIONS = 100  # as in the authors' code
 PER_MODE = {"Blob": 100, "HDGM": 3000}
 # A test by classifier learns fifteen times, on HDGM from 12,000 points.
-FEWER = {("Blob", "C2ST-S"): 50, ("HDGM", "C2ST-S"): 20}
+FEWER = {("Blob", "C2ST-S"): 50, ("HDGM", "C2ST-S"): 10}
 TOLERANCE = 0.1
 
 
@@ -123,7 +123,7 @@ TWO_SAMPLE_POWER = Comparison(
     "Power within 0.1.",
     "Our MMD takes a bank of widths about the median distance of both samples, where the paper's "
     "optimises one width on a sample of its own. Our classifier is cross-validated on the pair "
-    "that is tested, where theirs learns from another one; it sees 50 pairs of Blob and 20 of "
+    "that is tested, where theirs learns from another one; it sees 50 pairs of Blob and 10 of "
     "HDGM, not 100.",
     two_sample_power,
     numbers=("two_sample_power",),
