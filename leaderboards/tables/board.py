@@ -316,16 +316,13 @@ def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
     best = {column: set[str]() for column in ranked}
     for source in dict.fromkeys(row.learns_from for row in rows):
         for column in ranked:
-            best[column] |= winners(
-                {
-                    row.model: row.cells[column]
-                    for row in rows
-                    if row.learns_from == source
-                    and row.may_be_best
-                    and not row.cells[column].unfit
-                },
-                column.direction,
-            )
+            cells = {
+                row.model: row.cells[column]
+                for row in rows
+                if row.learns_from == source and row.may_be_best and not row.cells[column].unfit
+            }
+            if not _unrivalled(cells):
+                best[column] |= winners(cells, column.direction)
     return [
         replace(
             row,
@@ -336,6 +333,13 @@ def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
         )
         for row in rows
     ]
+
+
+def _unrivalled(cells: Mapping[str, Entry]) -> bool:
+    """Whether one number alone has the seeds to be ranked, and others that lack them stand by."""
+    seeds = [cell.seeds for cell in cells.values() if cell.value is not None]
+    enough = sum(count >= FEWEST_SEEDS for count in seeds)
+    return enough == 1 and len(seeds) > 1
 
 
 def _footnotes(rows: Sequence[Row], found: Sequence[Column]) -> dict[str, str]:

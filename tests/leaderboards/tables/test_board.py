@@ -58,6 +58,16 @@ def test_seeds_of_two_recipes_are_told_and_never_best():
     assert not board("t", fitted).rows[0].flags
 
 
+def test_the_only_one_with_three_seeds_is_not_best_beside_others_without():
+    """Bold would say that it is ahead of numbers that it was never ranked among."""
+    alone = over_seeds("a", mmd(5.0))
+    assert only_cells(board("t", alone))["a"].best
+    beside = [*alone, record("b", mmd(1.0)), record("c", mmd(1.2))]
+    assert not any(cell.best for cell in only_cells(board("t", beside)).values())
+    two = [*beside, *over_seeds("d", mmd(2.0))]
+    assert only_cells(board("t", two))["d"].best
+
+
 def test_two_protocols_never_share_a_column():
     b = mmd(0.25, protocol="n=200")
     found = board("t", [*over_seeds("a", mmd(1.0)), *over_seeds("b", b)])
