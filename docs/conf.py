@@ -24,6 +24,8 @@ html_show_copyright = False
 html_show_sphinx = False
 
 myst_heading_anchors = 3
+# A name that a package exports again is found in both places.
+suppress_warnings = ["ref.python"]
 
 autosummary_generate = True
 autodoc_member_order = "bysource"

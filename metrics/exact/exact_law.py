@@ -4,9 +4,8 @@ r"""Distances between laws on S states, and the error of a log normaliser.
     mean),
 
 of two probability vectors, or of the frequencies n_s / n of drawn states. The empirical forms are
-biased
-upwards: a perfect sampler has the floor (de Moivre, see Diaconis & Zabell, Statistical Science 6,
-    1991)
+biased upwards: a perfect sampler has the floor (de Moivre, see Diaconis & Zabell, Statistical
+Science 6, 1991)
 
     E sum_s |n_s / n - p_s| = sum_s 2 (v / n) (1 - p_s) Bin(v; n, p_s),    v = floor(n p_s) + 1,
 
