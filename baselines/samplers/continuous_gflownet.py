@@ -194,7 +194,9 @@ class ContinuousGFlowNet(NeuralModel):
                 return Paths(path, worth.clamp(min=float(worth.max()) - LOWEST))
 
         search = LocalSearch(
-            lambda x: log_reward(x.unflatten(1, self.domain.shape)), self.scale / 20
+            lambda x: log_reward(x.unflatten(1, self.domain.shape)),
+            self.scale / 20,
+            torch.empty(0, self.domain.dim, device=self.device),
         )
         return Alternating(
             lambda n: self.forward_paths(n, self.exploration * max(0.0, 1 - 2 * self.progress)),

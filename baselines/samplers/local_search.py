@@ -9,7 +9,7 @@ backwards to learn from.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -30,25 +30,25 @@ class LocalSearch:
     Attributes:
         log_reward: Of points `(N, D)`, in nats.
         step: First step size of a move; it follows the acceptance.
+        kept: What was reached, shape `(K, D)`, on the device of the chains; none at first.
         most: Points that are kept, the newest.
-        kept: They, shape `(K, D)`.
     """
 
     log_reward: LogReward
     step: float | Tensor
+    kept: Tensor
     most: int = 16_384
-    kept: Tensor = field(default_factory=lambda: torch.empty(0))
 
     def look(self, start: Tensor) -> None:
-        """Runs chains from points `(N, D)`, N > 4, and keeps what they reach."""
+        """Runs chains from points `(N, D)` and keeps what they reach."""
         move = HMC(step=self.step, leapfrog=1, wanted=ACCEPTED)
         z, found = start[:, None], []
         for k in range(MOVES):
             z, _ = move(z, 1.0, self._target)
             if k >= BURN_IN and k % THIN == 0:
-                found.append(z[move.pilots :, 0])
+                found.append(z[:, 0])
         self.step = move.step
-        self.kept = torch.cat([self.kept.to(start), *found])[-self.most :]
+        self.kept = torch.cat([self.kept, *found])[-self.most :]
 
     def draw(self, n: int) -> Tensor:
         """Returns n of the kept points, drawn at random."""
@@ -104,4 +104,5 @@ class Alternating:
         """Goes on from there."""
         self.turn = int(state["turn"])
         if self.search:
-            self.search.kept, self.search.step = state["kept"], state["step"]
+            self.search.kept = state["kept"].to(self.search.kept)
+            self.search.step = state["step"].to(self.search.kept)

@@ -13,8 +13,12 @@ def log_reward(x):
     return -0.5 * ((x - MEAN) / SCALE).square().sum(-1)
 
 
+def search_of(step, **rest):
+    return LocalSearch(log_reward, step, torch.empty(0, 2), **rest)
+
+
 def test_chains_that_start_far_away_reach_the_law():
-    search = LocalSearch(log_reward, 0.05)
+    search = search_of(0.05)
     with seeded(0):
         for _ in range(4):
             search.look(search.draw(500) if len(search.kept) else 5 * torch.randn(500, 2))
@@ -25,7 +29,7 @@ def test_chains_that_start_far_away_reach_the_law():
 
 
 def test_the_newest_points_are_kept():
-    search = LocalSearch(log_reward, 0.3, most=100)
+    search = search_of(0.3, most=100)
     with seeded(1):
         search.look(torch.randn(50, 2))
     assert search.kept.shape == (100, 2)
@@ -42,7 +46,7 @@ def stream(search):
 
 
 def test_every_other_batch_ends_in_what_was_found():
-    search = LocalSearch(log_reward, 0.3)
+    search = search_of(0.3)
     with seeded(2):
         batches = [path for path, _ in zip(stream(search), range(6), strict=False)]
     found = {tuple(x) for x in search.kept.tolist()}
@@ -52,11 +56,11 @@ def test_every_other_batch_ends_in_what_was_found():
 
 def test_a_stream_goes_on_where_it_stood():
     with seeded(3):
-        first = stream(LocalSearch(log_reward, 0.3))
+        first = stream(search_of(0.3))
         for _ in range(3):
             next(first)
         state = {name: value.clone() for name, value in first.state().items()}
-        again = stream(LocalSearch(log_reward, 0.3))
+        again = stream(search_of(0.3))
         again.go_on(state)
         with seeded(4):
             expected = [next(first) for _ in range(2)]
@@ -64,6 +68,13 @@ def test_a_stream_goes_on_where_it_stood():
             found = [next(again) for _ in range(2)]
     for a, b in zip(expected, found, strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_batch_of_one_path_is_enough():
+    with seeded(6):
+        model = ContinuousGFlowNet(Domain((2,)), steps=4, hidden=(8,))
+        model.fit(TrainingTask(Domain((2,)), log_reward=log_reward), Budget(steps=4, batch_size=1))
+        assert model.sample(3).shape == (3, 2)
 
 
 def test_a_search_finds_modes_that_paths_miss():
