@@ -12,7 +12,7 @@ from .columns import THEMES, Column, columns_of, family_rank, label
 from .curves import Point, curve_columns, points
 from .entry import Entry, measured
 from .ranking import FEWEST_POINTS, FEWEST_SEEDS, separates, too_good, winners, worse_than
-from .rows import Block, Row
+from .rows import Block, Framed, Row
 
 _LEADING = (
     "frechet_distance",
@@ -35,7 +35,7 @@ _FRAME = ("oracle", "mode-dropper", "memoriser", "noise")  # from the ceiling do
 
 
 @dataclass(frozen=True)
-class Board:
+class Board(Framed):
     """The tables of one task.
 
     Attributes:
@@ -61,16 +61,6 @@ class Board:
     curve_columns: Sequence[Column] = ()
     primary: str = ""
     records: Sequence[Record] = ()
-
-    @property
-    def models(self) -> list[Row]:
-        """Rows that may be best."""
-        return [row for row in self.rows if not row.is_control]
-
-    @property
-    def controls(self) -> list[Row]:
-        """Rows that frame the table."""
-        return [row for row in self.rows if row.is_control]
 
     @property
     def leading(self) -> list[Column]:

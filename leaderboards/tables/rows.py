@@ -59,18 +59,9 @@ class Row:
         return ", ".join(filter(None, (self.role, origin, self.tier)))
 
 
-@dataclass(frozen=True)
-class Block:
-    """One table of a board.
+class Framed:
+    """What has rows: those that compete, and controls that frame them."""
 
-    Attributes:
-        title: The theme, and the way to compute a likelihood where there are several.
-        columns: Its columns.
-        rows: Its rows, the controls last.
-    """
-
-    title: str
-    columns: Sequence[Column]
     rows: Sequence[Row]
 
     @property
@@ -82,6 +73,21 @@ class Block:
     def controls(self) -> list[Row]:
         """Rows that frame the table."""
         return [row for row in self.rows if row.is_control]
+
+
+@dataclass(frozen=True)
+class Block(Framed):
+    """One table of a board.
+
+    Attributes:
+        title: The theme, and the way to compute a likelihood where there are several.
+        columns: Its columns.
+        rows: Its rows, the controls last.
+    """
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
 
     def label(self, column: Column) -> str:
         """A column's heading here, where the title has said how it is computed."""

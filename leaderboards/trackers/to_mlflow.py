@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 from ...benchmark.contract.record import Record
-from .told import told
+from .told import Told, ToTracker
 
 _BATCH = 500  # metrics of one call; the service takes 1,000 at most
 
 
-class ToMLflow:
+class ToMLflow(ToTracker):
     """Writes what was given as parameters, curves and scores as metrics.
 
     Args:
@@ -25,16 +25,14 @@ class ToMLflow:
     def __init__(self, root: Path) -> None:
         from mlflow.tracking import MlflowClient
 
-        self.root = root
+        super().__init__(root)
         default = f"sqlite:///{(root / 'mlflow.db').resolve()}"
         root.mkdir(parents=True, exist_ok=True)
         self.client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or default)
 
-    def __call__(self, record: Record) -> None:
-        """Writes a cell."""
+    def write(self, record: Record, cell: Told) -> None:
         from mlflow.entities import Metric, Param
 
-        cell = told(record, self.root)
         now = int(time.time() * 1000)
         metrics = [Metric(f"score/{name}", x, now, 0) for name, x in cell.scores.items()]
         metrics += [

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from ...benchmark.contract.record import Record
-from .told import told
+from .told import Told, ToTracker
 
 
-class ToTensorBoard:
-    """Writes curves as scalars over steps, scores at step 0 and what was given as text.
+class ToTensorBoard(ToTracker):
+    """Writes curves as scalars over steps, scores at step 0 and what was given as text."""
 
-    Args:
-        root: Results folder.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def __call__(self, record: Record) -> None:
-        """Writes a cell."""
+    def write(self, record: Record, cell: Told) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        cell = told(record, self.root)
         with SummaryWriter(str(self.root / "tensorboard" / cell.name)) as writer:
             for name, rows in cell.curves.items():
                 for step, value in rows:

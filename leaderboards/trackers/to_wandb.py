@@ -5,27 +5,16 @@ Its own settings hold (`WANDB_MODE`, `WANDB_ENTITY`, ...); files go to `<results
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ...benchmark.contract.record import Record
-from .told import told
+from .told import Told, ToTracker
 
 
-class ToWandb:
-    """Writes what was given as configuration, curves over steps and scores as summary.
+class ToWandb(ToTracker):
+    """Writes what was given as configuration, curves over steps and scores as summary."""
 
-    Args:
-        root: Results folder.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def __call__(self, record: Record) -> None:
-        """Writes a cell."""
+    def write(self, record: Record, cell: Told) -> None:
         import wandb
 
-        cell = told(record, self.root)
         with wandb.init(
             project=f"dgmbench-{record.suite}",
             name=cell.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,25 @@ class Told:
     given: dict[str, str]
     curves: dict[str, list[tuple[int, float]]]
     scores: dict[str, float]
+
+
+class ToTracker(ABC):
+    """The callback of a tracker: tells it of a record.
+
+    Args:
+        root: Results folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __call__(self, record: Record) -> None:
+        """Writes a cell."""
+        self.write(record, told(record, self.root))
+
+    @abstractmethod
+    def write(self, record: Record, cell: Told) -> None:
+        """Writes what is told of a record."""
 
 
 def told(record: Record, root: Path) -> Told:
