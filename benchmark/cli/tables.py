@@ -195,7 +195,7 @@ def cards(
     """Write model cards with results as the Hugging Face hub reads them (model-index)."""
     from ...leaderboards.exports.hub_cards import hub_cards, image_tasks
     from ...leaderboards.report import Results
-    from ..contract.files import write_atomically
+    from ..contract.files import folder_for, write_atomically
     from ..contract.record import safe_name
     from ..names import known
 
@@ -204,7 +204,7 @@ def cards(
     images = image_tasks({name: task.shape for name, task in read.tasks.items()})
     written = hub_cards(read.boards, images)
     for model in known("model", split(models) or list(written), written):
-        path = to / safe_name(model) / "README.md"
+        path = folder_for(to) / safe_name(model) / "README.md"
         write_atomically(path, written[model].encode())
         print(f"Wrote {path}")
 

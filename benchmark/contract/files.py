@@ -57,6 +57,18 @@ def set_aside(path: Path, root: Path, why: str) -> None:
         tell(f"{path} {why}; it is left out.")
 
 
+def folder_for(path: Path) -> Path:
+    """Makes a folder where there is none, and returns it.
+
+    Raises:
+        ValueError: A file is there.
+    """
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"Expected a folder to write into, got the file {path}.")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def tell(sentence: str) -> None:
     """Prints a sentence on stderr, once per process."""
     if sentence not in _TOLD:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...benchmark.contract.files import folder_for
 from ...benchmark.contract.record import safe_name
 from ..tables.across_tasks import CriticalDifference
 from ..tables.board import Board
@@ -51,7 +52,7 @@ def write_figures(boards: Mapping[str, Board], to: Path, form: str = "pdf") -> l
         form: One of `FORMATS`.
 
     Raises:
-        ValueError: There is nothing to draw.
+        ValueError: There is nothing to draw, or a file is where the folder is to be.
     """
     drawn: dict[str, Callable[[Figure], None]] = {}
     for task, board in boards.items():
@@ -64,7 +65,7 @@ def write_figures(boards: Mapping[str, Board], to: Path, form: str = "pdf") -> l
         drawn["ranks"] = lambda figure: _ranks(figure, critical)
     if not drawn:
         raise ValueError("Expected records with numbers to draw, got none.")
-    to.mkdir(parents=True, exist_ok=True)
+    folder_for(to)
     return [_saved(draw, to / f"{name}.{form}") for name, draw in drawn.items()]
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from ...benchmark.contract.files import write_atomically
+from ...benchmark.contract.files import folder_for, write_atomically
 from ...benchmark.contract.record import SETTLED, cell_name, safe_name
 from ..hardware import machines
 from ..page.page import render_page
@@ -46,7 +46,8 @@ def write_site(found: Mapping[str, Results], published: Sequence[Paper], to: Pat
         to: The folder; pages of an earlier site in it are replaced.
 
     Raises:
-        ValueError: No suite, or a suite of a name that one of the site's own pages has.
+        ValueError: No suite, a suite of a name that one of the site's own pages has, or a file
+            where the folder is to be.
     """
     taken = [suite for suite in found if _page(suite) in {"index.html", *_FIXED}]
     if not found or taken:
@@ -54,6 +55,7 @@ def write_site(found: Mapping[str, Results], published: Sequence[Paper], to: Pat
             "Expected suites whose names are none of the site's own pages, got "
             f"{', '.join(taken) or 'none'}."
         )
+    folder_for(to)
     overall = {suite: standings(results.boards) for suite, results in found.items()}
     addresses = {suite: _records(suite, results) for suite, results in found.items()}
     about = cards(found, overall, addresses)

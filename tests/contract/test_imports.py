@@ -52,7 +52,7 @@ ALLOWED = {
     "leaderboards.tables": {"leaderboards.tables", "benchmark.contract.record", "benchmark.names"},
     "leaderboards.exports": {
         "leaderboards.exports", "leaderboards.tables", "benchmark.contract.record",
-        "benchmark.contract.model_card", "benchmark.names",
+        "benchmark.contract.model_card", "benchmark.contract.files", "benchmark.names",
     },
     "leaderboards.page": {
         "leaderboards.page", "leaderboards.tables", "leaderboards.hardware",

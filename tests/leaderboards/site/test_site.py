@@ -158,6 +158,20 @@ def test_a_folder_twice_is_refused(results, tmp_path):
     assert "each suite once" in str(done.exception)
 
 
+@pytest.mark.parametrize(
+    "words", [("report", "quick", "--site"), ("figures", None, "--to"), ("cards", None, "--to")]
+)
+def test_a_file_where_a_folder_is_to_be_is_named(words, results, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    command, source, option = words
+    done = CliRunner().invoke(
+        app, [command, source or str(results), option, str(tmp_path / "file")]
+    )
+    assert isinstance(done.exception, ValueError)
+    assert "Expected a folder to write into, got the file" in str(done.exception)
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_what_holds_no_records_is_named(tmp_path):
     (tmp_path / "empty" / "records").mkdir(parents=True)
     for source, said in (("empty", "Expected records in"), ("nowhere", "Expected a folder")):
