@@ -30,7 +30,7 @@ from .rewards.hypergrid import hypergrid
 from .rewards.ising import ising
 from .rewards.structures import structures
 from .rewards.subsets import subsets
-from .tables.maf import maf
+from .tables.maf import maf, miniboone_part
 from .tables.small import table
 
 DIMENSIONS = (2, 16, 64, 256)
@@ -74,6 +74,7 @@ TASKS: dict[str, Callable[[], Outline]] = {
     # Tables, binary vectors.
     **{name: partial(table, name) for name in (*EMBEDDED_TABLES, *ROOT_TABLES)},
     **{name: partial(maf, name) for name in MAF_TABLES},
+    "miniboone-1523": miniboone_part,
     **{name: partial(binary, name) for name in SETS},
     # Sequences.
     "tinyshakespeare": tinyshakespeare,

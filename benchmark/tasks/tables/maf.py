@@ -9,6 +9,7 @@ arXiv:1705.07057, supplementary material D; steps as in its code. Files in the d
     hepmass/1000_{train,test}.csv
     miniboone/data.npy          as MAF's authors left it: outliers and discrete columns are gone
     BSDS300/BSDS300.hdf5        arrays train, validation, test (needs h5py)
+    tabular/miniboone_part.npz  the first 1,523 rows of miniboone/data.npy (see `miniboone_part`)
 
 Row counts are checked against the published ones.
 """
@@ -19,6 +20,7 @@ import importlib
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +29,11 @@ from numpy.typing import NDArray
 
 from ...contract.task import Card, Domain, Task
 from ..outline import Loaded, Outline
-from ..readers.data_root import damaged, sha256
+from ..readers.data_root import damaged, sha256, verify
+from ..readers.npz import read_npz
 from ..refusals import TABLE
 from ..split import tensors
+from .small import prepare, sizes
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -220,3 +224,29 @@ def maf(name: str) -> Outline:
     )
     sizes = dict(zip(splits, counts, strict=True))
     return Outline(task, sizes, read, files, package="h5py" if name == "bsds300" else "")
+
+
+PART_ROWS = 1_523
+PART_SHA256 = "1e9888e9eda54a0bbdac5b93fcea4fe35541e1b6691114641917a620c133cba2"
+
+
+def miniboone_part() -> Outline:
+    """Returns `miniboone-1523`: the first 1,523 rows of MINIBOONE, prepared as a small table."""
+
+    def read(path: Path) -> Loaded:
+        rows = np.asarray(read_npz(path, "data")["data"], np.float64)
+        checksum = verify("miniboone-1523", PART_SHA256, sha256(rows))
+        return Loaded(tensors(prepare(rows)), checksum)
+
+    whole = maf("miniboone").task
+    task = replace(
+        whole,
+        name="miniboone-1523",
+        card=replace(
+            whole.card,
+            summary=f"A row of 43 standardised numbers{ABOUT['miniboone']}: a small part.",
+            pitfalls="The first 1,523 of 36,488 rows, split and standardised by themselves: the "
+            "NLL compares with no published one, the order of models does.",
+        ),
+    )
+    return Outline(task, sizes(PART_ROWS), read, ("tabular/miniboone_part.npz",))

@@ -21,7 +21,7 @@ FROM_ROOT = [
     "mnist", "fashion-mnist", "cifar10", "cifar10-20k", "celeba-64", "binary-mnist-static",
     "binary-mnist-dynamic", "stacked-mnist", "olivetti", "frey-faces", "abalone", "adult",
     "california-housing", "wine-quality", "power", "gas", "hepmass", "miniboone", "bsds300",
-    "nltcs", "pumsb-star", "tinyshakespeare", "jsb-chorales", "hf:owner/name",
+    "miniboone-1523", "nltcs", "pumsb-star", "tinyshakespeare", "jsb-chorales", "hf:owner/name",
 ]  # fmt: skip
 KINDS = {"plane", "vector", "image", "table", "binary", "sequence", "grid"}
 KINDS |= {"binary-image", "colour-image"}

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from dgmbench.benchmark.tasks import load_task
+from dgmbench.benchmark.tasks.readers.data_root import sha256
 from dgmbench.benchmark.tasks.registry import named_task
+from dgmbench.benchmark.tasks.tables import maf
 from dgmbench.benchmark.tasks.tables.maf import PUBLISHED, power, standardised, tenths
 
 
@@ -173,3 +175,21 @@ def test_the_real_part_of_miniboone_has_43_continuous_columns(real_root):
     assert rows.shape[1] == PUBLISHED["miniboone"][0]
     train, val, test = standardised(tenths(rows))
     assert np.isfinite(np.vstack([train, val, test])).all()
+
+
+def test_the_part_of_miniboone_is_a_small_table(root, monkeypatch):
+    rows = np.random.RandomState(0).randn(1523, 43)
+    (root / "tabular").mkdir()
+    np.savez(root / "tabular" / "miniboone_part.npz", data=rows)
+    with pytest.raises(ValueError, match="Expected miniboone-1523 with SHA-256"):
+        load_task("miniboone-1523")
+    monkeypatch.setattr(maf, "PART_SHA256", sha256(rows))
+    task = load_task("miniboone-1523")
+    assert [len(x) for x in (task.train, task.val, task.test, task.holdout)] == [
+        915,
+        152,
+        228,
+        228,
+    ]
+    assert np.allclose(task.train.mean(0), 0, atol=1e-5)
+    assert "no published one" in task.card.pitfalls
