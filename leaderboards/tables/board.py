@@ -279,9 +279,11 @@ def _unfit(row: Row, column: Column, rows: Sequence[Row]) -> str:
     if noise is not None and cell.value is not None and noise.value is not None:
         if (cell.stderr or 0.0) > abs(cell.value - noise.value):
             return "its error bar is wider than its distance to noise"
-    if column.theme in _ABOVE_FLOORS and not row.is_floor:
+    if column.theme in _ABOVE_FLOORS:
         ahead = [
-            n for n, floor in _floors(column, rows) if worse_than(cell, floor, column.direction)
+            name
+            for name, floor in _floors(column, rows)
+            if name != row.model and worse_than(cell, floor, column.direction)
         ]
         return f"below the floor: {', '.join(dict.fromkeys(ahead))}" if ahead else ""
     return ""

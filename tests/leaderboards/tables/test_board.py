@@ -280,6 +280,22 @@ def test_nobody_behind_a_floor_is_best_whatever_its_estimator():
     assert cell.best
 
 
+def test_a_floor_behind_another_is_no_better_than_the_models_behind_it():
+    exact = nll([1.0, 1.1, 0.9], estimator="exact", protocol="exact")
+    poor = nll([0.2, 0.3, 0.1], "<=", estimator="bound", protocol="bound")
+    behind = nll([0.5, 0.6, 0.4], "<=", estimator="bound", protocol="bound")
+    records = [
+        *over_seeds("sharp", exact, family="classical", is_floor=True),
+        *over_seeds("blunt", poor, family="classical", is_floor=True),
+        *over_seeds("behind", behind),
+    ]
+    rows = {row.model: row for row in board("t", records).rows}
+    cells = {name: [c for c in row.cells.values() if c.value] for name, row in rows.items()}
+    assert [cells[name][0].best for name in rows] == [name == "sharp" for name in rows]
+    assert cells["blunt"][0].remark == "below the floor: sharp"
+    assert cells["behind"][0].remark == "below the floor: sharp"
+
+
 def test_better_than_the_oracle_is_a_sign_of_collapse():
     oracle = record("oracle", mmd(1.0, 0.1), family="control")
     noise = record("noise", mmd(9.0, 0.1), family="control", is_floor=True)
