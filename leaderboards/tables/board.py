@@ -12,6 +12,7 @@ from .columns import THEMES, Column, columns_of, family_rank, label
 from .curves import Point, curve_columns, points
 from .entry import Entry, measured
 from .ranking import FEWEST_POINTS, FEWEST_SEEDS, separates, too_good, winners, worse_than
+from .remarks import ranged
 from .rows import Block, Framed, Row
 
 _LEADING = (
@@ -26,6 +27,15 @@ _LEADING = (
     "training_seconds",
 )
 _ABOVE_FLOORS = ("distance", "likelihood", "known truth")  # themes in which floors are beaten
+# Metrics that samples scattered more widely than the data make better than fresh data do.
+_DIVERSITY = (
+    "recall",
+    "symmetric_recall",
+    "probabilistic_recall",
+    "beta_recall",
+    "vendi_score",
+    "pairwise_diversity",
+)
 _FITTED = (
     "classical",
     "control",
@@ -212,9 +222,9 @@ def _row(records: Sequence[Record], found: Sequence[Column]) -> Row:
         seeds=len(records),
         admitted=any(record.status != "not admitted" for record in records),
         cells={column: measured(column, records) for column in found},
-        flags=tuple(dict.fromkeys([*(f for r in records for f in r.flags), *_mixed(records)])),
+        flags=(*ranged(flag for record in records for flag in record.flags), *_mixed(records)),
         is_floor=first.is_floor,
-        notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
+        notes=tuple(ranged(note for record in records for note in record.notes)),
         stored=all(record.stored for record in records),
         tier=first.tier,
         samples_only="samples" in first.keys and "train" not in first.keys,
@@ -274,7 +284,8 @@ def _unfit(row: Row, column: Column, rows: Sequence[Row]) -> str:
     cell = row.cells[column]
     controls = {other.model: other.cells[column] for other in rows if other.is_control}
     if "oracle" in controls and too_good(cell, controls["oracle"], column.direction):
-        return "better than the oracle by more than three standard errors, as collapse is"
+        as_what = "scattered samples are" if column.metric in _DIVERSITY else "collapse is"
+        return f"better than the oracle by more than three standard errors, as {as_what}"
     noise = controls.get("noise")
     if noise is not None and cell.value is not None and noise.value is not None:
         if (cell.stderr or 0.0) > abs(cell.value - noise.value):

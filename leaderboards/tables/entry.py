@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...benchmark.contract.record import Record, Score
 from .columns import Column
 from .ranking import Measured
+from .remarks import ranged
 from .rounding import Rounded, rounded, with_prefix
 
 _SHORT = {
@@ -72,12 +73,12 @@ def measured(column: Column, records: Sequence[Record]) -> Entry:
         return _empty(column, records)
     value, stderr, drawn = _over_seeds(scores)
     missing = [r for r in records if not any(column.holds(s) and is_number(s) for s in r.scores)]
-    notes = dict.fromkeys(score.note for score in scores if score.note)
+    notes = ranged(score.note for score in scores if score.note)
     if missing:
         why = dict.fromkeys(f"seed {r.seed}: {_why(column, r)}" for r in missing)
-        notes[f"{len(scores)} of {len(records)} seeds; {'; '.join(why)}"] = None
+        notes.append(f"{len(scores)} of {len(records)} seeds; {'; '.join(why)}")
     if len(scores) == 1 < len(records):
-        notes["its error bar is of measurement only"] = None
+        notes.append("its error bar is of measurement only")
     return Entry(
         value=value,
         stderr=stderr,

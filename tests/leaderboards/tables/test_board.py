@@ -305,6 +305,15 @@ def test_better_than_the_oracle_is_a_sign_of_collapse():
     assert "as collapse is" in cells["a"].remark
 
 
+def test_more_diverse_than_the_oracle_is_a_sign_of_scatter():
+    def vendi(value):
+        return Score(metric="vendi_score", value=value, stderr=0.1, direction="higher")
+
+    oracle = record("oracle", vendi(5.0), family="control")
+    cells = only_cells(board("t", [oracle, *over_seeds("a", vendi(9.0))]))
+    assert "as scattered samples are" in cells["a"].remark and not cells["a"].best
+
+
 def test_an_error_bar_wider_than_the_distance_to_noise_is_never_best():
     noise = record("noise", mmd(2.0, 0.1), family="control", is_floor=True)
     found = board("t", [noise, *over_seeds("a", mmd(1.0, 1.5, shared=1.5))])
