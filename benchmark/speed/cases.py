@@ -16,6 +16,7 @@ from ...metrics.distance.kernel_distance import kernel_distance
 from ...metrics.distance.sliced_wasserstein import sliced_wasserstein
 from ...metrics.diversity.prdc import prdc
 from ...metrics.diversity.vendi import vendi_score
+from . import annealing as annealing
 from . import peers as peers
 from . import training as training
 
@@ -230,6 +231,13 @@ OT_CFM_STEPS: dict[str, Any] = {
     "faster": 1,
 }
 
+AIS: dict[str, Any] = {
+    "ours": annealing.ais,
+    "peers": (Contender("its products", annealing.products),),
+    "flops": annealing.flops,
+    "faster": 0.6,
+}
+
 GFN_STEPS: dict[str, Any] = {
     "ours": partial(training.gfn, "gfn-tb"),
     "peers": (Contender("torchgfn", training.gfn_tb_torchgfn, "gfn"),),
@@ -262,6 +270,7 @@ CASES = {
         Case("sliced-10k-64", 10_000, 64, **SLICED, faster=20),
         Case("energy-10k-64", 10_000, 64, **ENERGY, faster=1.5),
         Case("energy-5k-512", 5_000, 512, **ENERGY, faster=1),
+        Case("ais-100-784", 100, 784, **AIS),
         Case("nsf-steps-2", 10_000, 2, **NSF_STEPS),
         Case("nsf-steps-64", 10_000, 64, **NSF_STEPS),
         Case("made-steps-64", 10_000, 64, **MADE_STEPS),

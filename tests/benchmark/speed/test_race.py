@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
 from dataclasses import replace
 from operator import matmul
 
 import pytest
+from dgmbench.benchmark.speed import annealing as speed_annealing
 from dgmbench.benchmark.speed import cases as speed_cases
 from dgmbench.benchmark.speed import peers as speed_peers
 from dgmbench.benchmark.speed import race as speed
@@ -15,6 +17,7 @@ from dgmbench.benchmark.speed import worker as speed_worker
 from dgmbench.benchmark.speed.cases import CASES, Case, Contender
 from dgmbench.benchmark.speed.report import Timing, draw, print_timings, write_markdown
 from rich.console import Console
+from torch.utils.flop_counter import FlopCounterMode
 
 FRECHET = CASES["frechet-10k-64"]
 PEERS = (
@@ -159,7 +162,7 @@ def test_unknown_cases_and_no_repeats_are_refused(tmp_path):
 
 
 def test_every_case_has_a_floor_and_an_aim():
-    assert len(CASES) == 28
+    assert len(CASES) == 29
     for case in CASES.values():
         # A training step has no product that it could not do without.
         assert (case.flops(case.n, case.d) > 0) == ("steps" not in case.name), case.name
@@ -251,3 +254,16 @@ def test_the_steps_that_are_timed_train(name, monkeypatch):
         monkeypatch.setattr(speed_training, "STEPS", steps)
         losses.append(case.ours(*rows))
     assert losses[1] < losses[0] - 0.01
+
+
+def test_annealing_is_timed_beside_its_products(monkeypatch):
+    """The products are those of the decoder, as torch counts the ones of the chains."""
+    monkeypatch.setattr(speed_annealing, "TEMPERATURES", 2)
+    x, y = speed_cases.features(3, 20)
+    counted = {}
+    for name in ("ais", "products"):
+        with FlopCounterMode(display=False) as counter:
+            assert math.isfinite(getattr(speed_annealing, name)(x, y))
+        counted[name] = counter.get_total_flops()
+    assert counted["products"] == speed_annealing.flops(3, 20)
+    assert counted["ais"] == pytest.approx(counted["products"], rel=0.01)
