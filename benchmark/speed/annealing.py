@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ...baselines.nets.mlp import MLP
+from ...metrics.likelihood import annealing, schedules
+from ...metrics.likelihood.transitions import HMC
 from ..contract.joint import Generator
-from ..run.bounds.joint import annealed, every_chain
 
 LATENT, HIDDEN, SCALE = 10, (64, 256, 256, 1024), 0.3
-CHAINS, TEMPERATURES, LEAPS = 16, 5, 10
+TEMPERATURES, LEAPS = 5, 10
+CHAINS = 16 + HMC().pilots
 
 
 def ais(x: Tensor, y: Tensor) -> float:
@@ -29,7 +31,15 @@ def ais(x: Tensor, y: Tensor) -> float:
     torch.manual_seed(0)
     decoder = MLP(LATENT, x.shape[1], HIDDEN, nn.LeakyReLU).requires_grad_(False)
     law = Generator(LATENT, decoder, lambda points: points, 0.0).with_noise(SCALE)
-    return float(annealed(law, x, TEMPERATURES, CHAINS).value.mean())
+    start = law.sample_prior(CHAINS * len(x)).reshape(CHAINS, len(x), LATENT)
+    found = annealing.ais(
+        law.log_prior,
+        lambda z: law.log_prior(z) + law.log_conditional(x, z),
+        start,
+        schedules.geometric_schedule(TEMPERATURES),
+        HMC(leapfrog=LEAPS),
+    )
+    return float(found.value.mean())
 
 
 def products(x: Tensor, y: Tensor) -> float:
@@ -44,7 +54,7 @@ def products(x: Tensor, y: Tensor) -> float:
     """
     torch.manual_seed(0)
     widths = (LATENT, *HIDDEN, x.shape[1])
-    rows = every_chain(CHAINS) * len(x)
+    rows = CHAINS * len(x)
     sides = [
         (torch.randn(rows, a), torch.randn(b, a), torch.randn(rows, b))
         for a, b in pairwise(widths)
@@ -61,5 +71,5 @@ def products(x: Tensor, y: Tensor) -> float:
 
 def flops(n: int, d: int) -> float:
     """Operations of `products`."""
-    one = 2.0 * n * every_chain(CHAINS) * sum(a * b for a, b in pairwise((LATENT, *HIDDEN, d)))
+    one = 2.0 * n * CHAINS * sum(a * b for a, b in pairwise((LATENT, *HIDDEN, d)))
     return TEMPERATURES * (2 * (LEAPS + 1) + 1) * one

@@ -54,7 +54,7 @@ def joint_of(model: Any, val: Tensor | None) -> Joint | None:
 def annealed(joint: Joint, seen: Tensor, steps: int, chains: int) -> Annealed:
     """Returns AIS of seen points: C chains that are weighted, and pilots beside them."""
     kernel = HMC()
-    every = every_chain(chains)
+    every = chains + kernel.pilots
     start = joint.sample_prior(every * len(seen)).reshape(every, len(seen), joint.latent)
     return ais(
         joint.log_prior,
@@ -63,11 +63,6 @@ def annealed(joint: Joint, seen: Tensor, steps: int, chains: int) -> Annealed:
         geometric_schedule(steps),
         kernel,
     )
-
-
-def every_chain(chains: int) -> int:
-    """Returns how many chains run where so many are weighted: the pilots run beside them."""
-    return chains + HMC().pilots
 
 
 def simulated(joint: Joint, points: int, steps: int, chains: int) -> Sandwich:
