@@ -8,7 +8,9 @@ from .decoders import WU2017
 from .gflownets import GFLOWNET_HYPERGRID
 from .human_ranks import HUMAN_RANKS
 from .known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
+from .maf_tables import MAF_TABULAR, TABULAR_GAUSSIAN
 from .metric_checks import NDB_MNIST
+from .plane_flows import CFM_2D
 from .sanity_checks import SANITY_CHECKS
 from .two_samples import TWO_SAMPLE_POWER
 
@@ -26,6 +28,9 @@ COMPARISONS: dict[str, Comparison] = {
         GFLOWNET_HYPERGRID,
         WU2017,
         TWO_SAMPLE_POWER,
+        CFM_2D,
+        TABULAR_GAUSSIAN,
+        MAF_TABULAR,
     )
 }
 

@@ -33,12 +33,10 @@ from ..contract.joint import Generator, Joint
 from ..contract.model import Budget, seeded
 from ..contract.task import Domain, TrainingTask
 from ..run.bounds.joint import annealed, joint_of, simulated
-from ..tasks.images.parquet_sets import decoded
-from ..tasks.readers.data_root import data_root
 from .comparison import Comparison, Finding, Listing, part
+from .images import MNIST, mnist_images
 from .published import Published, one
 
-FILES = ("mnist/train.parquet", "mnist/test.parquet")
 DOMAIN = Domain((784,), 256)
 TO_UNIT = 784 * math.log(256)  # from a density of integers + u to one of (integers + u) / 256
 TRAIN, VAL, TEST = 50_000, 100, 20  # rows; the last two are random ones
@@ -112,11 +110,7 @@ def _model(kind: str, latent: int) -> tuple[Any, Budget]:
 
 def _rows() -> tuple[Tensor, Tensor, Tensor]:
     """Digits as vectors: 50,000 to train, random ones of the rest and of the test set."""
-    paths = [data_root() / file for file in FILES]
-    for path in paths:
-        if not path.is_file():
-            raise ValueError(f"Expected {path}, got no such file; `fetch mnist` brings it.")
-    images = decoded("mnist", paths).arrays
+    images = mnist_images()
     with seeded(0):
         order = torch.randperm(60_000)
         chosen = torch.randperm(10_000)[:TEST]
@@ -251,6 +245,6 @@ WU2017 = Comparison(
     f"the bound and {SAMPLES:,} samples for windows, in place of 1,000, 10,000, 1,000, 200,000 "
     "and 1,000,000; five minutes of training for each decoder, with today's optimisers.",
     wu2017,
-    FILES,
+    MNIST,
     ("wu2017_ais",),
 )

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import pandas as pd
 import torch
 from scipy import stats
 from torch import Tensor
 
 from ...metrics.diversity.ndb import ndb
 from ..contract.model import seeded
-from ..tasks.images.parquet_sets import decoded
-from ..tasks.readers.data_root import data_root
 from .comparison import Comparison, Finding, part
+from .images import MNIST, mnist_images, mnist_labels
 from .published import one
 
-FILES = ("mnist/train.parquet", "mnist/test.parquet")
 REFERENCE, QUERIES = 45_000, 10_000
 THREE = float(2 * stats.norm.sf(3))  # three standard errors, to both sides
 TOLERANCE = {"ndb": 3.0, "ndb_js": 0.002}
@@ -48,12 +45,7 @@ def _different(queries: str) -> dict[str, tuple[float, float]]:
 
 def _rows() -> tuple[Tensor, dict[str, Tensor]]:
     """The 45,000 rows that make the bins, and the sets that are counted in them."""
-    paths = [data_root() / file for file in FILES]
-    for path in paths:
-        if not path.is_file():
-            raise ValueError(f"Expected {path}, got no such file; `fetch mnist` brings it.")
-    images = decoded("mnist", paths).arrays
-    labels = torch.tensor(pd.read_parquet(paths[0], columns=["label"])["label"].to_numpy())
+    images, labels = mnist_images(), mnist_labels()
     with seeded(0):
         order = torch.randperm(len(labels))
     train = torch.as_tensor(images["train"]).flatten(1)[order].float() / 255
@@ -71,6 +63,6 @@ NDB_MNIST = Comparison(
     "Bins within 3, the Jensen-Shannon divergence within 0.002 nats.",
     "Another random split, and another start of k-means.",
     ndb_mnist,
-    FILES,
+    MNIST,
     ("metric_validation",),
 )
