@@ -38,7 +38,8 @@ TEST = 1000
 MANY = 4096  # fresh points of energies and of W_2^2 between the laws
 METHODS = {"I-CFM": False, "OT-CFM": True}
 CALLED = {"CFM": "I-CFM"} | {name: name for name in METHODS}  # by what papers call them
-UNKNOWN_SCALE = "its data have another scale, which it does not tell"
+UNKNOWN_SCALE = "the paper does not tell the scale of its data"
+FEW_POINTS = f"an empirical W2 falls with the points it is taken from, of which ours are {TEST:,}"
 
 
 def normal(n: int) -> Tensor:
@@ -189,13 +190,13 @@ def cfm_2d() -> Iterator[Finding | Listing]:
         if pair is None:
             yield Finding(row, None, note=UNKNOWN_SCALE)
             continue
-        values = np.array(over_seeds(pair, CALLED[row.method])[row.metric])
-        error = float(values.std(ddof=1) / len(values) ** 0.5)
-        yield Finding(row, float(values.mean()), error, _tolerance(row))
+        mean, error = _mean(over_seeds(pair, CALLED[row.method])[row.metric])
+        note = FEW_POINTS if row.metric == "w2" else ""
+        yield Finding(row, mean, error, _tolerance(row), note)
     yield Listing(
         f"Mean ± standard error over {len(SEEDS)} seeds",
         ("Pair", "Method", "W2", "Path energy", "Normalised path energy"),
-        [_listed(pair, method) for pair in PAIRS for method in METHODS],
+        [row for pair in PAIRS for row in _listed(pair)],
     )
 
 
@@ -217,13 +218,26 @@ def _tolerance(row: Published) -> float:
     return max(share * row.value, 0.05)
 
 
-def _listed(pair: str, method: str) -> tuple[str, ...]:
-    found = over_seeds(pair, method)
-    told = [
-        f"{np.mean(values):.3f} ± {np.std(values, ddof=1) / len(values) ** 0.5:.3f}"
-        for values in found.values()
-    ]
-    return (pair, method, *told)
+def _mean(values: list[float]) -> tuple[float, float]:
+    """The mean over seeds, and its standard error."""
+    return float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)
+
+
+def _listed(pair: str) -> list[tuple[str, ...]]:
+    """A row per method, and one of two sets of points of the second law: what W2 must exceed."""
+    rows = []
+    for method in METHODS:
+        means = [_mean(values) for values in over_seeds(pair, method).values()]
+        rows.append((pair, method, *(f"{mean:.3f} ± {error:.3f}" for mean, error in means)))
+    mean, error = _mean([least_w2(pair, seed) for seed in SEEDS])
+    return [*rows, (pair, "perfect sampler", f"{mean:.3f} ± {error:.3f}", "–", "–")]
+
+
+def least_w2(pair: str, seed: int) -> float:
+    """Returns W2 of two sets of test points of a pair's second law."""
+    second = PAIRS[pair][1]
+    with seeded(seed):
+        return wasserstein(second(TEST), second(TEST)).value
 
 
 CFM_2D = Comparison(
@@ -237,7 +251,7 @@ CFM_2D = Comparison(
     "within 10 %; W2 within two printed standard deviations.",
     "A quarter of the 1,000 epochs, and the last parameters, where the code keeps those of the "
     "best validation loss; pairs are the plan itself, where the code draws from it; energies and "
-    "W2^2 of fresh points, not of the test set.",
+    "W2^2 of fresh points, not of the test set; 100 Euler steps, of which Shi et al. make 20.",
     cfm_2d,
     numbers=("flow_matching_2d",),
 )

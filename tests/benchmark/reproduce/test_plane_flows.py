@@ -58,6 +58,7 @@ def test_coupling_makes_paths_straighter(monkeypatch):
 def test_pairs_of_another_scale_are_not_judged(monkeypatch):
     numbers = {"w2": 1.0, "path_energy": 31.0, "normalized_path_energy": 0.05}
     monkeypatch.setattr(plane_flows, "flow", lambda *chosen: numbers)
+    monkeypatch.setattr(plane_flows, "TEST", 100)
     found = list(plane_flows.cfm_2d())
     findings = [one for one in found if isinstance(one, Finding)]
     judged = {
@@ -73,4 +74,7 @@ def test_pairs_of_another_scale_are_not_judged(monkeypatch):
     by_name = {(one.published.dataset, one.published.method): one for one in findings}
     assert by_name["moons->8gaussians", "I-CFM"].verdict != "reproduced"
     (listing,) = [one for one in found if isinstance(one, Listing)]
-    assert len(listing.rows) == 4
+    methods = [*plane_flows.METHODS, "perfect sampler"]
+    assert [row[:2] for row in listing.rows] == [
+        (p, m) for p in plane_flows.PAIRS for m in methods
+    ]

@@ -237,6 +237,12 @@ def log_probs(rows):
     return {"likelihood": base64.b64encode(np.asarray(rows, "<f4").tobytes()).decode()}
 
 
+def only_numbers(found):
+    """The one number of each model, whatever its column."""
+    of_rows = {row.model: [c for c in row.cells.values() if c.value] for row in found.rows}
+    return {model: cell for model, (cell,) in of_rows.items()}
+
+
 def nll(rows, mark="=", **rest):
     rows = np.asarray(rows)
     error = float(rows.std() / math.sqrt(len(rows)))
@@ -269,15 +275,13 @@ def test_nobody_behind_a_floor_is_best_whatever_its_estimator():
         *over_seeds("plain", floor, family="classical", is_floor=True),
         *over_seeds("behind", behind),
     ]
-    found = {row.model: row for row in board("t", records).rows}
-    assert found["plain"].role == "floor"
-    cells = {name: [c for c in row.cells.values() if c.value] for name, row in found.items()}
-    assert [cell.best for cell in cells["plain"]] == [True]
-    assert [cell.best for cell in cells["behind"]] == [False]
-    assert cells["behind"][0].remark == "below the floor: plain"
-    records = [*records[:3], *over_seeds("ahead", ahead)]
-    (cell,) = [c for c in board("t", records).rows[1].cells.values() if c.value]
-    assert cell.best
+    found = board("t", records)
+    assert {row.model: row.role for row in found.rows} == {"plain": "floor", "behind": ""}
+    cells = only_numbers(found)
+    assert cells["plain"].best and not cells["behind"].best
+    assert cells["behind"].remark == "below the floor: plain"
+    found = board("t", [*records[:3], *over_seeds("ahead", ahead)])
+    assert only_numbers(found)["ahead"].best
 
 
 def test_a_floor_behind_another_is_no_better_than_the_models_behind_it():
@@ -289,11 +293,9 @@ def test_a_floor_behind_another_is_no_better_than_the_models_behind_it():
         *over_seeds("blunt", poor, family="classical", is_floor=True),
         *over_seeds("behind", behind),
     ]
-    rows = {row.model: row for row in board("t", records).rows}
-    cells = {name: [c for c in row.cells.values() if c.value] for name, row in rows.items()}
-    assert [cells[name][0].best for name in rows] == [name == "sharp" for name in rows]
-    assert cells["blunt"][0].remark == "below the floor: sharp"
-    assert cells["behind"][0].remark == "below the floor: sharp"
+    cells = only_numbers(board("t", records))
+    assert [name for name, cell in cells.items() if cell.best] == ["sharp"]
+    assert cells["blunt"].remark == cells["behind"].remark == "below the floor: sharp"
 
 
 def test_better_than_the_oracle_is_a_sign_of_collapse():
