@@ -136,6 +136,7 @@ def ais(
         )
     path = path[::-1] if reverse else path
     z = start
+    between = _Between(log_base, log_target, start.device)
     log_weight = torch.zeros(start.shape[:2], dtype=torch.float64, device=start.device)
     accepted, moves = torch.zeros(start.shape[1], device=start.device), 0
     for step, (before, beta) in enumerate(pairwise(path)):
@@ -144,7 +145,7 @@ def ais(
             log_weight += (beta - before) * _ratio(log_base, log_target, z, beta, step)
         place = before if reverse else beta
         if 0 < place:  # in reverse a draw of the target stays one of the target
-            z, rate = transition(z, place, _between(log_base, log_target, place))
+            z, rate = transition(z, place, between.at(place))
             if rate is not None:
                 accepted, moves = accepted + rate, moves + 1
         if reverse:
@@ -153,10 +154,26 @@ def ais(
     return Annealed(log_weight[transition.pilots :], reverse, rate, z[transition.pilots :])
 
 
-def _between(log_base: LogDensity, log_target: LogDensity, beta: float) -> LogDensity:
-    if beta == 1:
-        return log_target
-    return lambda z: (1 - beta) * log_base(z) + beta * log_target(z)
+class _Between:
+    """The densities of a path, in nats up to a constant: one function, which its place moves.
+
+    Args:
+        log_base: Log of the base.
+        log_target: Log of the target.
+        device: Where the place is.
+    """
+
+    def __init__(self, log_base: LogDensity, log_target: LogDensity, device: torch.device) -> None:
+        self.log_base, self.log_target = log_base, log_target
+        self.beta = torch.zeros((), dtype=torch.float64, device=device)
+
+    def at(self, beta: float) -> LogDensity:
+        """Goes to a place of the path, and returns the density there."""
+        self.beta.fill_(beta)
+        return self if beta < 1 else self.log_target
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return (1 - self.beta) * self.log_base(z) + self.beta * self.log_target(z)
 
 
 def _ratio(

@@ -10,6 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from .replay import Replayed
+
 LogDensity = Callable[[Tensor], Tensor]  # points (C, B, *shape) to nats (C, B)
 
 
@@ -63,6 +65,7 @@ class HMC:
     rate: float = 0.1
     chains: int = 4
     generator: torch.Generator | None = field(default=None, repr=False)
+    _leaps: _Leaps | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         positive = bool((torch.as_tensor(self.step) > 0).all()) and 0 <= self.jitter < 1
@@ -83,15 +86,9 @@ class HMC:
         step = torch.as_tensor(self.step, dtype=z.dtype, device=z.device).expand(problems)
         part = 1 + self.jitter * (2 * float(torch.rand((), generator=self.generator)) - 1)
         size = part * step.reshape(1, problems, *[1] * (z.ndim - 2))
-        momentum = self._normal(z)
-        value, slope = _with_slope(log_f, z)
-        energy = _kinetic(momentum) - value
-        moved, p = z, momentum + size / 2 * slope
-        for leap in range(self.leapfrog):
-            moved = moved + size * p
-            new, slope = _with_slope(log_f, moved)
-            p = p + (size if leap < self.leapfrog - 1 else size / 2) * slope
-        log_ratio = energy - (_kinetic(p) - new)
+        if self._leaps is None or self._leaps.log_f is not log_f:
+            self._leaps = _Leaps(log_f, self.leapfrog)
+        moved, log_ratio = self._leaps.run(z, self._normal(z), size)
         chance = log_ratio.nan_to_num(nan=-math.inf, posinf=0.0).clamp(max=0).exp()
         accept = self._uniform(chance) < chance
         z = torch.where(accept.reshape(*accept.shape, *[1] * (z.ndim - 2)), moved, z)
@@ -107,6 +104,30 @@ class HMC:
     def _uniform(self, like: Tensor) -> Tensor:
         drawn = torch.rand(like.shape, dtype=like.dtype, generator=self.generator)
         return drawn.to(like.device)
+
+
+class _Leaps:
+    """The part of a move without chance: on a GPU one CUDA graph, for all moves at one density.
+
+    Args:
+        log_f: The density. Where it follows a path its place there is a tensor that it reads.
+        leaps: Leapfrog steps.
+    """
+
+    def __init__(self, log_f: LogDensity, leaps: int) -> None:
+        self.log_f, self.leaps = log_f, leaps
+        self.run = Replayed(self._run)
+
+    def _run(self, z: Tensor, momentum: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns where the chains come to, and the logs of their acceptances (C, B)."""
+        value, slope = _with_slope(self.log_f, z)
+        energy = _kinetic(momentum) - value
+        moved, p = z, momentum + size / 2 * slope
+        for leap in range(self.leaps):
+            moved = moved + size * p
+            new, slope = _with_slope(self.log_f, moved)
+            p = p + (size if leap < self.leaps - 1 else size / 2) * slope
+        return moved, energy - (_kinetic(p) - new)
 
 
 def _with_slope(log_f: LogDensity, z: Tensor) -> tuple[Tensor, Tensor]:
