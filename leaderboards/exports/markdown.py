@@ -43,7 +43,8 @@ def leaderboard_md(
         "Every number is value ± standard error. Bold: among models with three seeds or more, the "
         "best of its column and all that Student's t cannot tell from it at the level of 5 %. "
         "Models that learn from samples and models that learn from a reward are ranked apart. "
-        "Controls, and models whose samples are copies, are never best.",
+        "Controls, models whose samples are copies, and numbers alone in their column are never "
+        "best.",
         "\n".join(legend),
     ]
     first = [_overview(standings(boards))] if len(boards) > 1 else []

@@ -319,12 +319,14 @@ def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
     best = {column: set[str]() for column in ranked}
     for source in dict.fromkeys(row.learns_from for row in rows):
         for column in ranked:
+            group = [row for row in rows if row.learns_from == source and not row.is_control]
             cells = {
                 row.model: row.cells[column]
-                for row in rows
-                if row.learns_from == source and row.may_be_best and not row.cells[column].unfit
+                for row in group
+                if row.may_be_best and not row.cells[column].unfit
             }
-            if not _unrivalled(cells):
+            rivals = [row.cells[column] for row in group]
+            if not _unrivalled(cells.values(), rivals):
                 best[column] |= winners(cells, column.direction)
     return [
         replace(
@@ -338,11 +340,12 @@ def _crowned(rows: Sequence[Row], ranked: Sequence[Column]) -> list[Row]:
     ]
 
 
-def _unrivalled(cells: Mapping[str, Entry]) -> bool:
-    """Whether one number alone has the seeds to be ranked, and others that lack them stand by."""
-    seeds = [cell.seeds for cell in cells.values() if cell.value is not None]
-    enough = sum(count >= FEWEST_SEEDS for count in seeds)
-    return enough == 1 and len(seeds) > 1
+def _unrivalled(fit: Iterable[Entry], every: Iterable[Entry]) -> bool:
+    """Whether one number alone has the seeds to be ranked, of all or of those that may be best."""
+    counts = [cell.seeds for cell in fit if cell.value is not None]
+    among_fit = sum(count >= FEWEST_SEEDS for count in counts) == 1 and len(counts) > 1
+    of_all = sum(cell.value is not None and cell.seeds >= FEWEST_SEEDS for cell in every)
+    return among_fit or of_all < 2
 
 
 def _footnotes(rows: Sequence[Row], found: Sequence[Column]) -> dict[str, str]:

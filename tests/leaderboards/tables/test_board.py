@@ -61,7 +61,7 @@ def test_seeds_of_two_recipes_are_told_and_never_best():
 def test_the_only_one_with_three_seeds_is_not_best_beside_others_without():
     """Bold would say that it is ahead of numbers that it was never ranked among."""
     alone = over_seeds("a", mmd(5.0))
-    assert only_cells(board("t", alone))["a"].best
+    assert not only_cells(board("t", alone))["a"].best
     beside = [*alone, record("b", mmd(1.0)), record("c", mmd(1.2))]
     assert not any(cell.best for cell in only_cells(board("t", beside)).values())
     two = [*beside, *over_seeds("d", mmd(2.0))]
@@ -69,8 +69,8 @@ def test_the_only_one_with_three_seeds_is_not_best_beside_others_without():
 
 
 def test_two_protocols_never_share_a_column():
-    b = mmd(0.25, protocol="n=200")
-    found = board("t", [*over_seeds("a", mmd(1.0)), *over_seeds("b", b)])
+    b_score = mmd(0.25, protocol="n=200")
+    found = board("t", [*over_seeds("a", mmd(1.0)), *over_seeds("b", b_score)])
     first, second = found.columns
     assert (first.protocol, second.protocol) == ("n=100", "n=200")
     assert (first.label, second.label) == ("MMD² [A]", "MMD² [B]")
@@ -78,9 +78,12 @@ def test_two_protocols_never_share_a_column():
     assert (a.cells[first].value, a.cells[second].value) == (1.0, None)
     assert (b.cells[first].value, b.cells[second].value) == (None, 0.25)
     assert b.cells[first].remark == "measured under another protocol"
-    # Each is the best of its own column.
-    assert a.cells[first].best
-    assert b.cells[second].best
+    # Each is alone in its column: nobody is there that it would be better than.
+    assert not a.cells[first].best
+    assert not b.cells[second].best
+    third = over_seeds("c", mmd(2.0))
+    found = board("t", [*over_seeds("a", mmd(1.0)), *over_seeds("b", b_score), *third])
+    assert [row.cells[found.columns[0]].best for row in found.rows] == [True, False, False]
 
 
 def test_two_units_never_share_a_column():
@@ -278,24 +281,27 @@ def test_nobody_behind_a_floor_is_best_whatever_its_estimator():
     found = board("t", records)
     assert {row.model: row.role for row in found.rows} == {"plain": "floor", "behind": ""}
     cells = only_numbers(found)
-    assert cells["plain"].best and not cells["behind"].best
+    assert not cells["plain"].best and not cells["behind"].best  # each alone in its column
     assert cells["behind"].remark == "below the floor: plain"
-    found = board("t", [*records[:3], *over_seeds("ahead", ahead)])
-    assert only_numbers(found)["ahead"].best
+    cells = only_numbers(board("t", [*records, *over_seeds("ahead", ahead)]))
+    assert cells["ahead"].best and not cells["behind"].best
 
 
 def test_a_floor_behind_another_is_no_better_than_the_models_behind_it():
     exact = nll([1.0, 1.1, 0.9], estimator="exact", protocol="exact")
+    dull = nll([0.4, 0.5, 0.3], estimator="exact", protocol="exact")
     poor = nll([0.2, 0.3, 0.1], "<=", estimator="bound", protocol="bound")
     behind = nll([0.5, 0.6, 0.4], "<=", estimator="bound", protocol="bound")
     records = [
         *over_seeds("sharp", exact, family="classical", is_floor=True),
+        *over_seeds("duller", dull, family="classical", is_floor=True),
         *over_seeds("blunt", poor, family="classical", is_floor=True),
         *over_seeds("behind", behind),
     ]
     cells = only_numbers(board("t", records))
     assert [name for name, cell in cells.items() if cell.best] == ["sharp"]
-    assert cells["blunt"].remark == cells["behind"].remark == "below the floor: sharp"
+    assert cells["blunt"].remark == "below the floor: duller, sharp"
+    assert cells["behind"].remark == "below the floor: sharp"
 
 
 def test_better_than_the_oracle_is_a_sign_of_collapse():
