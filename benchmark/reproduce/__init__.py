@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import shown
+from .bit_strings import GFLOWNET_BITS
 from .comparison import Comparison
 from .decoders import WU2017
 from .gflownets import GFLOWNET_HYPERGRID
@@ -26,6 +27,7 @@ COMPARISONS: dict[str, Comparison] = {
         NDB_MNIST,
         HUMAN_RANKS,
         GFLOWNET_HYPERGRID,
+        GFLOWNET_BITS,
         WU2017,
         TWO_SAMPLE_POWER,
         CFM_2D,

@@ -37,6 +37,7 @@ class Finding:
         tolerance: How far they may be apart.
         note: What explains a difference, or why there is no number.
         by_sign: Whether the sign alone must agree, as where an order is compared.
+        at_most: Whether the published number is a bound from above, as what a test asserts.
     """
 
     published: Published
@@ -45,6 +46,7 @@ class Finding:
     tolerance: float = 0.0
     note: str = ""
     by_sign: bool = False
+    at_most: bool = False
 
     @property
     def difference(self) -> float | None:
@@ -58,6 +60,8 @@ class Finding:
             return UNJUDGED
         if self.by_sign:
             return REPRODUCED if self.ours * self.published.value > 0 else OFF
+        if self.at_most:
+            return REPRODUCED if self.difference <= self.tolerance else OFF
         return REPRODUCED if abs(self.difference) <= self.tolerance else OFF
 
 
