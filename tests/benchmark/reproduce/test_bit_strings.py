@@ -55,7 +55,6 @@ def test_distance_of_an_untrained_model_is_that_of_its_law(monkeypatch):
 
 
 def test_trajectory_balance_learns_the_law(monkeypatch):
-    monkeypatch.setattr(bit_strings, "ARGUMENTS", {**bit_strings.ARGUMENTS, "lr": 1e-3})
     monkeypatch.setattr(bit_strings, "ITERATIONS", 300)
     assert bit_strings.distance(4, 2, "gfn-tb", 0) < 0.05
 
