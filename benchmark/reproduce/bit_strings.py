@@ -141,8 +141,8 @@ GFLOWNET_BITS = Comparison(
     "five minutes",
     "At most what the test asserts: it prints no value.",
     "Log Z starts at its first estimate; states are read one-hot, where the tests read numbers "
-    "(-1, 0 and 1); three seeds. The learning rates are 1e-3 and 0.1, which the tests really use; at "
-    "the 1e-4 and 1e-2 that they seem to set, a first run had 0.088 in the last row.",
+    "(-1, 0 and 1); three seeds. The learning rates are 1e-3 and 0.1, which the tests really use; "
+    "at the 1e-4 and 1e-2 that they seem to set, a first run had 0.088 in the last row.",
     gflownet_bits,
     numbers=("gflownet",),
 )
