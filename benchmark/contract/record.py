@@ -104,7 +104,7 @@ class Score(_Frozen):
     reason: Text = ""
 
 
-class Environment(_Frozen):
+class Provenance(_Frozen):
     """Where and with what a cell ran.
 
     Attributes:
@@ -197,7 +197,7 @@ class Record(_Frozen):
     notes: tuple[Text, ...] = ()
     log_prob: dict[str, str] = Field(default_factory=dict)
     files: dict[str, File] = Field(default_factory=dict)
-    environment: Environment = Environment()
+    environment: Provenance = Provenance()
     created: datetime
     stored: bool = False
     tier: Literal["", "self-reported", "re-scored", "re-trained"] = ""

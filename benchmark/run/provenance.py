@@ -12,17 +12,17 @@ from pathlib import Path
 import torch
 
 from ... import __version__
-from ..contract.record import Environment
+from ..contract.record import Provenance
 
 
-def environment(device: str) -> Environment:
+def environment(device: str) -> Provenance:
     """Returns where and with what this process runs."""
     commit, dirty = _commit()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     hardware = f"{_processor()}, {cores} cores"
     if device.startswith("cuda"):
         hardware = f"{torch.cuda.get_device_name()}; {hardware}"
-    return Environment(
+    return Provenance(
         commit=commit,
         dirty=dirty,
         dgmbench=__version__,

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dgmbench.benchmark.contract.record import (
-    Environment,
     File,
+    Provenance,
     Record,
     Score,
     TaskRecord,
@@ -37,7 +37,7 @@ MODELS = (
 )
 CLAIMS = {"=": "exact", "<=": "lower bound", "~": "estimate", "": "none"}
 WHEN = datetime(2025, 1, 2, 3, 4, tzinfo=UTC)
-ENVIRONMENT = Environment(
+ENVIRONMENT = Provenance(
     commit="0123abc",
     dirty=True,
     dgmbench="0.1.0",

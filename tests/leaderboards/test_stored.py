@@ -10,14 +10,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from dgmbench.benchmark.cli import main as cli
 from dgmbench.benchmark.contract import files
-from dgmbench.benchmark.contract.record import Environment, Record, Score
+from dgmbench.benchmark.contract.record import Provenance, Record, Score
 from dgmbench.leaderboards import stored
 from dgmbench.leaderboards.exports.markdown import leaderboard_md
 from dgmbench.leaderboards.hardware import machines
 from dgmbench.leaderboards.tables.board import boards
 
 WHEN = datetime(2025, 1, 2, 3, 4, tzinfo=UTC)
-ENVIRONMENT = Environment(commit="0123abc", dgmbench="0.1.0", hardware="2 cores")
+ENVIRONMENT = Provenance(commit="0123abc", dgmbench="0.1.0", hardware="2 cores")
 
 
 def record(model, task="ring-8", **further):
