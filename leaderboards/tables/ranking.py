@@ -21,6 +21,8 @@ from scipy import special
 # With fewer seeds, or on fewer points, a number is shown and never ranked.
 FEWEST_SEEDS, FEWEST_POINTS = 3, 200
 LEVEL = 0.95
+# Models compute in float32: a smaller difference of two numbers is one of rounding.
+RESOLUTION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def winners(cells: Mapping[str, Measured], direction: str) -> set[str]:
     return {
         name
         for name, cell in ranked.items()
-        if abs(_number(cell) - _number(best)) <= reach(cell, best) * gap_error(cell, best)
+        if not _apart(abs(_number(cell) - _number(best)), reach(cell, best), cell, best)
     }
 
 
@@ -121,7 +123,7 @@ def worse_than(cell: Measured, other: Measured, direction: str) -> bool:
     if cell.value is None or other.value is None or direction not in ("lower", "higher"):
         return False
     gap = (cell.value - other.value) * (1 if direction == "lower" else -1)
-    return gap > reach(cell, other) * gap_error(cell, other)
+    return _apart(gap, reach(cell, other), cell, other)
 
 
 def too_good(cell: Measured, oracle: Measured, direction: str) -> bool:
@@ -129,7 +131,7 @@ def too_good(cell: Measured, oracle: Measured, direction: str) -> bool:
     if cell.value is None or oracle.value is None or direction not in ("lower", "higher"):
         return False
     gap = (oracle.value - cell.value) * (1 if direction == "lower" else -1)
-    return gap > 3 * gap_error(cell, oracle)
+    return _apart(gap, 3, cell, oracle)
 
 
 def separates(better: Measured, worse: Measured, direction: Literal["lower", "higher"]) -> bool:
@@ -140,7 +142,12 @@ def separates(better: Measured, worse: Measured, direction: Literal["lower", "hi
     if better.value == worse.value:
         return False
     gap = sign * (worse.value - better.value)
-    return gap > reach(better, worse) * gap_error(better, worse)
+    return _apart(gap, reach(better, worse), better, worse)
+
+
+def _apart(gap: float, errors: float, a: Measured, b: Measured) -> bool:
+    """Whether a gap is more than so many standard errors, and more than rounding."""
+    return gap > max(errors * gap_error(a, b), RESOLUTION)
 
 
 def _number(cell: Measured) -> float:

@@ -5,7 +5,15 @@ from functools import partial
 
 import numpy as np
 import pytest
-from dgmbench.leaderboards.tables.ranking import Measured, gap_error, reach, separates, winners
+from dgmbench.leaderboards.tables.ranking import (
+    Measured,
+    gap_error,
+    reach,
+    separates,
+    too_good,
+    winners,
+    worse_than,
+)
 
 Mean = partial(Measured, seeds=3)
 
@@ -82,3 +90,13 @@ def test_controls_are_told_apart_by_two_errors():
     assert not separates(oracle, Measured(0.99, 0.4), "lower")
     assert not separates(oracle, Measured(1.01, 0.4), "higher")
     assert separates(oracle, Measured(math.inf), "lower")
+
+
+def test_differences_of_rounding_are_none():
+    """Exact laws that are right to the last digit of float32 are alike, and no collapse."""
+    a, b, oracle = Mean(-3.7e-8, 1.1e-8), Mean(1.1e-7, 1e-9), Mean(0.0, 0.0)
+    assert winners({"a": a, "b": b}, "lower") == {"a", "b"}
+    assert not too_good(a, oracle, "lower")
+    assert not worse_than(b, a, "lower")
+    c = Mean(3e-6, 1e-9)
+    assert worse_than(c, a, "lower") and winners({"a": a, "c": c}, "lower") == {"a"}
