@@ -11,6 +11,7 @@ from .human_ranks import HUMAN_RANKS
 from .known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
 from .maf_tables import MAF_TABULAR, TABULAR_GAUSSIAN
 from .metric_checks import NDB_MNIST
+from .packing import PACGAN_GRID, PACGAN_RING
 from .plane_flows import CFM_2D
 from .sanity_checks import SANITY_CHECKS
 from .two_samples import TWO_SAMPLE_POWER
@@ -30,6 +31,8 @@ COMPARISONS: dict[str, Comparison] = {
         GFLOWNET_BITS,
         WU2017,
         TWO_SAMPLE_POWER,
+        PACGAN_RING,
+        PACGAN_GRID,
         CFM_2D,
         TABULAR_GAUSSIAN,
         MAF_TABULAR,
