@@ -1,7 +1,9 @@
 """Whether samples are copies of rows that were shown, or of rows that must not have been.
 
 A sample that equals a row to the last bit is a copy. On small discrete domains fresh data repeat
-rows, too: what is told is a share beyond that of fresh data.
+rows, too: what is told is a share beyond that of fresh data. There a model that draws what is
+frequent too often, which is no copying, repeats rows of every split alike. So those rows must also
+come back more often than rows that nobody was shown, among those that are there but once.
 """
 
 from __future__ import annotations
@@ -33,9 +35,24 @@ def copy_flags(samples: Tensor, task: Task) -> tuple[str, ...]:
         fresh = task.test if split == "train" else task.unseen
         count = int(_among(samples, rows).sum())
         chance = 0.0 if fresh is None or not len(fresh) else float(_among(fresh, rows).mean())
-        if _beyond(count, len(samples), chance, 0 if fresh is None else len(fresh)):
+        many = _beyond(count, len(samples), chance, 0 if fresh is None else len(fresh))
+        if many and (fresh is None or chance == 0 or _preferred(samples, rows, fresh)):
             found.append(f"{count:,} of {len(samples):,} samples are copies of {words} rows")
     return tuple(found)
+
+
+def _preferred(samples: Tensor, shown: Tensor, others: Tensor) -> bool:
+    """Whether shown rows come back more often than others, of rows that are there but once."""
+    both = np.concatenate([_words(rows.to(samples.dtype)) for rows in (shown, others)])
+    values, first, counts = np.unique(both, return_index=True, return_counts=True)
+    once = counts == 1
+    hit, of_shown = np.isin(values[once], _words(samples)), first[once] < len(shown)
+    sizes = int(of_shown.sum()), int((~of_shown).sum())
+    if not all(sizes):
+        return False
+    share = float(hit.mean())
+    error = math.sqrt(share * (1 - share) * (1 / sizes[0] + 1 / sizes[1]))
+    return bool(hit[of_shown].mean() - hit[~of_shown].mean() > ERRORS * error)
 
 
 def _among(x: Tensor, rows: Tensor) -> NDArray[np.bool_]:
