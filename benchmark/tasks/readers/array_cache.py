@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -47,10 +48,11 @@ def cached(name: str, sources: Iterable[Path], build: Callable[[], Mapping[str, 
     folder = cache_folder() / "arrays" / f"{name}-{signature(sources)}"
     found = _read(folder)
     if found is None:
-        _write(folder, build())
-        found = _read(folder)
-    if found is None:
-        raise ValueError(f"Expected to read back the arrays written to {folder}, got others.")
+        built = {k: np.ascontiguousarray(array) for k, array in build().items()}
+        checksums = {k: sha256(array) for k, array in built.items()}
+        _write(folder, built, checksums)
+        # Where another process is just replacing them, those that were built are the same.
+        found = _read(folder) or Cached(built, _of_all(checksums))
     return found
 
 
@@ -64,21 +66,23 @@ def _read(folder: Path) -> Cached | None:
     intact = all(sha256(arrays[k]) == checksum for k, checksum in expected.items())
     if not intact:
         return None
-    return Cached(
-        arrays, hashlib.sha256(json.dumps(expected, sort_keys=True).encode()).hexdigest()
-    )
+    return Cached(arrays, _of_all(expected))
 
 
-def _write(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def _of_all(checksums: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()
+
+
+def _write(folder: Path, arrays: Mapping[str, NDArray[Any]], checksums: Mapping[str, str]) -> None:
     """Writes beside the folder and renames, so that nothing half-written is ever read."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix="writing-", dir=folder.parent))
     try:
         for k, array in arrays.items():
-            np.save(fresh / f"{k}.npy", np.ascontiguousarray(array))
-        checksums = {k: sha256(array) for k, array in arrays.items()}
+            np.save(fresh / f"{k}.npy", array)
         (fresh / CHECKSUMS).write_text(json.dumps(checksums))
-        shutil.rmtree(folder, ignore_errors=True)
+        if _read(folder) is None:  # else another process was faster
+            shutil.rmtree(folder, ignore_errors=True)
         _rename(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -88,6 +92,6 @@ def _rename(fresh: Path, folder: Path) -> None:
     """Renames; where another process was faster, its arrays, which are the same, stay."""
     try:
         os.rename(fresh, folder)
-    except OSError:
-        if not (folder / CHECKSUMS).is_file():
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
