@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from dgmbench.leaderboards.exports.csv_tables import records_csv
@@ -9,6 +10,7 @@ from dgmbench.leaderboards.exports.markdown import leaderboard_md
 from dgmbench.leaderboards.hardware import machines, title
 from dgmbench.leaderboards.stored import RESULTS, unpacked
 from dgmbench.leaderboards.tables.board import boards
+from dgmbench.leaderboards.tables.standings import standings
 
 SUITES = sorted(path.name.removesuffix(".jsonl.gz") for path in RESULTS.glob("*.jsonl.gz"))
 
@@ -62,3 +64,24 @@ def test_seeds_of_a_model_share_its_recipe(suite):
             recipe = record.budget, record.arguments
             first = recipes.setdefault((record.task, record.model), (record.seed, recipe))
             assert first[1] == recipe, f"{record.task}, {record.model}: {first[0]}, {record.seed}"
+
+
+def test_the_readme_says_what_the_records_say():
+    """Its table is a part of standard's for ring-8, and its leader leads over all tasks."""
+    text = (RESULTS.parents[1] / "README.md").read_text(encoding="utf-8")
+    page = (RESULTS / "standard" / "leaderboard.md").read_text(encoding="utf-8")
+    ring = page.split("\n## ring-8\n")[1].split("\n## ")[0]
+    table = text.split("| family | model | MMD² ↓")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(table) > 10
+    for line in table:
+        family, model, *numbers, _ = (cell.strip() for cell in line.strip("|").split("|"))
+        rows = [row for row in ring.splitlines() if row.startswith(f"| {family} | {model}")]
+        printed = {
+            re.sub(r"<sup>.*?</sup>", "", c).strip() for row in rows for c in row.split("|")
+        }
+        for number in numbers:
+            assert number in printed or "±" not in number, f"{model}: {number}"
+    first = standings(boards(records_of("standard"))).rows[0]
+    assert (
+        f"{first.model} leads with a mean score of {first.mean:.3f} ± {first.stderr:.3f}" in text
+    )
