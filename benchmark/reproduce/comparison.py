@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..contract.files import write_atomically
 from ..run.keys.content import content_key, file_sha256, module_code
@@ -253,3 +255,8 @@ def part(name: str, compute: Callable[[], Any]) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(value).encode())
     return value
+
+
+def averaged(values: Sequence[float]) -> tuple[float, float]:
+    """Returns the mean over seeds, and its standard error; of two seeds at least."""
+    return float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)

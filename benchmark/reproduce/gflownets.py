@@ -17,7 +17,7 @@ from ...metrics import empirical_l1_distance
 from ..contract.model import Budget, seeded
 from ..contract.task import Task
 from ..tasks.rewards.hypergrid import hypergrid
-from .comparison import Comparison, Finding, Listing, part
+from .comparison import Comparison, Finding, Listing, averaged, part
 from .published import those
 
 TRAJECTORIES, BATCH, SAMPLES, SEEDS = 32_000, 128, 200_000, 3
@@ -97,10 +97,9 @@ def gflownet_hypergrid() -> Iterator[Finding | Listing]:
         if grid is None or row.method not in METHODS:
             continue
         model, arguments = METHODS[row.method]
-        found = np.array(over_seeds(int(grid[1]), int(grid[2]), model, arguments))
-        error = float(found.std(ddof=1) / SEEDS**0.5)
+        mean, error = averaged(over_seeds(int(grid[1]), int(grid[2]), model, arguments))
         note = BACKWARD if arguments else ""
-        yield Finding(row, float(found.mean()), error, row.uncertainty or 0.0, note)
+        yield Finding(row, mean, error, row.uncertainty or 0.0, note)
     yield Listing(
         "Sum-L1 distance of 200,000 draws, mean over three seeds",
         ("Grid", "Perfect sampler", *OTHERS),

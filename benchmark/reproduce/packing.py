@@ -18,7 +18,6 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ...baselines.adversarial.pacgan import PacGAN
@@ -26,8 +25,9 @@ from ...baselines.players import Player, constant
 from ...metrics.diversity.modes import mode_coverage
 from ..contract.model import Budget, seeded
 from ..contract.task import Domain, TrainingTask
-from ..tasks.densities.mixtures import Mixture, circle
-from .comparison import Comparison, Finding, Listing, part
+from ..tasks.densities.mixtures import veegan_grid, veegan_ring
+from ..tasks.outline import Outline
+from .comparison import Comparison, Finding, Listing, averaged, part
 from .published import Published, those
 
 # The paper's protocol, but for a twentieth of its 400,000 steps and three of its ten trials.
@@ -40,19 +40,8 @@ PACKED = {"GAN": 1, "PacGAN2": 2, "PacGAN3": 3, "PacGAN4": 4}
 SLACK = {"modes_captured": 1.0, "high_quality_samples": 5.0, "reverse_kl": 0.1}
 
 
-def grid() -> Mixture:
-    """Returns 25 Gaussians of sd 0.05 at distance 2."""
-    axis = torch.arange(-4.0, 5.0, 2.0, dtype=torch.float64)
-    return Mixture(torch.cartesian_prod(axis, axis), 0.05)
-
-
-def ring() -> Mixture:
-    """Returns eight Gaussians of sd 0.01 on the unit circle."""
-    return Mixture(circle(8, 1.0), 0.01)
-
-
 RING, GRID = "2D ring (8 Gaussians)", "2D grid (25 Gaussians)"
-LAWS = {RING: ring, GRID: grid}
+TASKS: dict[str, Callable[[], Outline]] = {RING: veegan_ring, GRID: veegan_grid}
 
 
 class Maxout(nn.Module):
@@ -102,33 +91,30 @@ class PapersGAN(PacGAN):
 
     def players(self) -> list[Player]:
         """Both learn at one rate, which stays; gradients are not cut."""
-        return [
-            replace(player, schedule=constant, clip=math.inf, params=params)
-            for player, params in zip(
-                super().players(),
-                (self.discriminator.parameters(), self.generator.parameters()),
-                strict=True,
-            )
-        ]
+        found = super().players()
+        for player in found:
+            player.schedule, player.clip = constant, math.inf
+        return found
 
 
 def trial(dataset: str, packed: int, seed: int) -> dict[str, float]:
     """Trains one model and returns its "modes_captured", "high_quality_samples", "reverse_kl".
 
     Args:
-        dataset: A name of `LAWS`.
+        dataset: A name of `TASKS`.
         packed: See `PapersGAN`.
         seed: Of data, training and draws.
 
     Returns:
         Modes, percent, and nats: log K where no draw is of high quality.
     """
-    law = LAWS[dataset]()
-    modes = law.modes()
+    task = TASKS[dataset]().task
+    modes = task.modes
+    if task.draw is None or modes is None:
+        raise ValueError(f"Expected {task.name} to have exact draws and modes, got none.")
     with seeded(seed):
         model = PapersGAN(packed)
-        task = TrainingTask(model.domain, law.sample(POINTS).float())
-        model.fit(task, Budget(STEPS, packed * PACKS))
+        model.fit(TrainingTask(task.domain, task.draw(POINTS)), Budget(STEPS, packed * PACKS))
         labels = modes.assign(model.sample(DRAWS))
     found = {name: each.value for name, each in mode_coverage(labels, modes.count).items()}
     divergence = found["reverse_kl"]
@@ -166,7 +152,7 @@ def modes_of(dataset: str) -> Iterator[Finding | Listing]:
         if row.method not in PACKED:
             yield Finding(row, None, note="not a model of this catalogue")
             continue
-        mean, error = _mean(over_trials(dataset, row.method)[row.metric])
+        mean, error = averaged(over_trials(dataset, row.method)[row.metric])
         yield Finding(row, mean, error, 2 * (row.uncertainty or 0.0) + SLACK[row.metric])
     for method in list(PACKED)[1:]:
         for metric in ("modes_captured", "reverse_kl"):
@@ -181,7 +167,7 @@ def modes_of(dataset: str) -> Iterator[Finding | Listing]:
 def _gain(plain: Published, packed: Published, dataset: str, method: str) -> Finding:
     """By how much packing changes a number, whose sign the paper finds."""
     first, second = (over_trials(dataset, name)[packed.metric] for name in (method, "GAN"))
-    mean, error = _mean(np.subtract(first, second).tolist())
+    mean, error = averaged(np.subtract(first, second).tolist())
     printed = replace(
         packed,
         method=f"{method} less GAN",
@@ -192,13 +178,8 @@ def _gain(plain: Published, packed: Published, dataset: str, method: str) -> Fin
     return Finding(printed, mean, error, note="the sign is compared", by_sign=True)
 
 
-def _mean(values: list[float]) -> tuple[float, float]:
-    """The mean over trials, and its standard error."""
-    return float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)
-
-
 def _line(dataset: str, method: str) -> tuple[str, ...]:
-    found = [_mean(values) for values in over_trials(dataset, method).values()]
+    found = [averaged(values) for values in over_trials(dataset, method).values()]
     digits = (1, 1, 2)
     cells = [f"{m:.{d}f} ± {e:.{d}f}" for (m, e), d in zip(found, digits, strict=True)]
     return (method, *cells)

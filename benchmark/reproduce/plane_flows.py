@@ -16,7 +16,6 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +27,7 @@ from ...baselines.transport.ot_cfm import paired
 from ...metrics.distance.wasserstein import wasserstein
 from ..contract.model import Budget, seeded
 from ..contract.task import Domain, TrainingTask
-from .comparison import Comparison, Finding, Listing, part
+from .comparison import Comparison, Finding, Listing, averaged, part
 from .published import Published, those
 
 # The paper's protocol, as its code has it, but for a quarter of its 1,000 epochs.
@@ -190,7 +189,7 @@ def cfm_2d() -> Iterator[Finding | Listing]:
         if pair is None:
             yield Finding(row, None, note=UNKNOWN_SCALE)
             continue
-        mean, error = _mean(over_seeds(pair, CALLED[row.method])[row.metric])
+        mean, error = averaged(over_seeds(pair, CALLED[row.method])[row.metric])
         note = FEW_POINTS if row.metric == "w2" else ""
         yield Finding(row, mean, error, _tolerance(row), note)
     yield Listing(
@@ -218,18 +217,13 @@ def _tolerance(row: Published) -> float:
     return max(share * row.value, 0.05)
 
 
-def _mean(values: list[float]) -> tuple[float, float]:
-    """The mean over seeds, and its standard error."""
-    return float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)
-
-
 def _listed(pair: str) -> list[tuple[str, ...]]:
     """A row per method, and one of two sets of points of the second law: what W2 must exceed."""
     rows = []
     for method in METHODS:
-        means = [_mean(values) for values in over_seeds(pair, method).values()]
+        means = [averaged(values) for values in over_seeds(pair, method).values()]
         rows.append((pair, method, *(f"{mean:.3f} ± {error:.3f}" for mean, error in means)))
-    mean, error = _mean([least_w2(pair, seed) for seed in SEEDS])
+    mean, error = averaged([least_w2(pair, seed) for seed in SEEDS])
     return [*rows, (pair, "perfect sampler", f"{mean:.3f} ± {error:.3f}", "–", "–")]
 
 

@@ -207,7 +207,7 @@ def _reason(mine: Entry, theirs: Entry, error: float) -> str:
         return f"fewer than {FEWEST_POINTS} points"
     if not math.isfinite((mine.value or 0.0) - (theirs.value or 0.0)):
         return "a number is infinite"
-    return "" if error > 0 else "no error is known"
+    return "" if error > math.hypot(mine.rounding, theirs.rounding) else "no error is known"
 
 
 def _corrected(differences: Sequence[Difference]) -> list[Difference]:

@@ -22,6 +22,8 @@ _SHORT = {
     "out of memory": "memory",
 }
 _OF_ROWS = ("nll", "bits_per_dim", "kl_to_truth")  # means of log p over test rows
+# Log-densities are float32, whatever the scale of the data; distances have that of the data.
+_OF_LOG_DENSITIES, _ROUNDING = ("nats", "bits/dim"), 3e-7
 _MARKS = ("", "=", "<=", "~")  # the weaker claim stands further right
 
 
@@ -79,14 +81,16 @@ def measured(column: Column, records: Sequence[Record]) -> Entry:
         notes.append(f"{len(scores)} of {len(records)} seeds; {'; '.join(why)}")
     if len(scores) == 1 < len(records):
         notes.append("its error bar is of measurement only")
+    mark = max((s.mark for s in scores), key=lambda m: _MARKS.index(m) if m in _MARKS else 9)
     return Entry(
         value=value,
         stderr=stderr,
-        mark=max((s.mark for s in scores), key=lambda m: _MARKS.index(m) if m in _MARKS else 9),
+        mark=mark,
         drawn=drawn,
         rows=_rows(column, records),
         n=min((s.n for s in scores if s.n is not None), default=None),
         seeds=len(scores),
+        rounding=_ROUNDING if mark or column.unit in _OF_LOG_DENSITIES else 0.0,
         remark="; ".join(notes),
     )
 

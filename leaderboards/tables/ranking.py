@@ -21,8 +21,6 @@ from scipy import special
 # With fewer seeds, or on fewer points, a number is shown and never ranked.
 FEWEST_SEEDS, FEWEST_POINTS = 3, 200
 LEVEL = 0.95
-# Models compute in float32: a smaller difference of two numbers is one of rounding.
-RESOLUTION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Measured:
         drawn: The part of `stderr` that seeds draw anew; None with one seed, which cannot tell.
         rows: What it says of each test row, the mean over seeds; None where it is no mean of such.
         n: Points that the number rests on, the fewest over seeds; None where it rests on none.
+        rounding: What float32 alone does to the number, as a standard error.
     """
 
     value: float | None
@@ -46,6 +45,7 @@ class Measured:
     drawn: float | None = None
     rows: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     n: int | None = None
+    rounding: float = 0.0
 
     @property
     def shared(self) -> float:
@@ -56,7 +56,8 @@ class Measured:
 def gap_error(a: Measured, b: Measured) -> float:
     """Returns the standard error of a difference of two numbers; an unknown error counts as 0."""
     drawn = math.hypot(a.drawn or 0.0, b.drawn or 0.0)
-    return math.hypot(drawn, paired(a, b) * math.hypot(a.shared, b.shared))
+    shared = paired(a, b) * math.hypot(a.shared, b.shared)
+    return math.hypot(drawn, shared, a.rounding, b.rounding)
 
 
 def paired(a: Measured, b: Measured) -> float:
@@ -114,7 +115,7 @@ def winners(cells: Mapping[str, Measured], direction: str) -> set[str]:
     return {
         name
         for name, cell in ranked.items()
-        if not _apart(abs(_number(cell) - _number(best)), reach(cell, best), cell, best)
+        if abs(_number(cell) - _number(best)) <= reach(cell, best) * gap_error(cell, best)
     }
 
 
@@ -123,7 +124,7 @@ def worse_than(cell: Measured, other: Measured, direction: str) -> bool:
     if cell.value is None or other.value is None or direction not in ("lower", "higher"):
         return False
     gap = (cell.value - other.value) * (1 if direction == "lower" else -1)
-    return _apart(gap, reach(cell, other), cell, other)
+    return gap > reach(cell, other) * gap_error(cell, other)
 
 
 def too_good(cell: Measured, oracle: Measured, direction: str) -> bool:
@@ -131,7 +132,7 @@ def too_good(cell: Measured, oracle: Measured, direction: str) -> bool:
     if cell.value is None or oracle.value is None or direction not in ("lower", "higher"):
         return False
     gap = (oracle.value - cell.value) * (1 if direction == "lower" else -1)
-    return _apart(gap, 3, cell, oracle)
+    return gap > 3 * gap_error(cell, oracle)
 
 
 def separates(better: Measured, worse: Measured, direction: Literal["lower", "higher"]) -> bool:
@@ -142,12 +143,7 @@ def separates(better: Measured, worse: Measured, direction: Literal["lower", "hi
     if better.value == worse.value:
         return False
     gap = sign * (worse.value - better.value)
-    return _apart(gap, reach(better, worse), better, worse)
-
-
-def _apart(gap: float, errors: float, a: Measured, b: Measured) -> bool:
-    """Whether a gap is more than so many standard errors, and more than rounding."""
-    return gap > max(errors * gap_error(a, b), RESOLUTION)
+    return gap > reach(better, worse) * gap_error(better, worse)
 
 
 def _number(cell: Measured) -> float:

@@ -86,7 +86,7 @@ class HMC:
         step = torch.as_tensor(self.step, dtype=z.dtype, device=z.device).expand(problems)
         part = 1 + self.jitter * (2 * float(torch.rand((), generator=self.generator)) - 1)
         size = part * step.reshape(1, problems, *[1] * (z.ndim - 2))
-        if self._leaps is None or self._leaps.log_f is not log_f:
+        if self._leaps is None or self._leaps.log_f != log_f:  # methods are made anew
             self._leaps = _Leaps(log_f, self.leapfrog)
         moved, log_ratio = self._leaps.run(z, self._normal(z), size)
         chance = log_ratio.nan_to_num(nan=-math.inf, posinf=0.0).clamp(max=0).exp()

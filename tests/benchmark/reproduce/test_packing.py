@@ -52,10 +52,10 @@ def test_both_players_keep_one_rate_and_are_not_cut():
 def test_an_exact_sampler_has_all_modes(monkeypatch, dataset):
     """And 99 % within three standard deviations, as the law of two coordinates has."""
     monkeypatch.setattr(packing, "STEPS", 1)
-    law = packing.LAWS[dataset]()
-    monkeypatch.setattr(packing.PapersGAN, "sample", lambda self, n: law.sample(n).float())
+    task = packing.TASKS[dataset]().task
+    monkeypatch.setattr(packing.PapersGAN, "sample", lambda self, n: task.draw(n))
     found = packing.trial(dataset, 1, 0)
-    assert found["modes_captured"] == law.modes().count
+    assert found["modes_captured"] == task.modes.count
     assert found["high_quality_samples"] == pytest.approx(100 * (1 - math.exp(-4.5)), abs=0.7)
     assert found["reverse_kl"] < 0.02
 
@@ -72,7 +72,7 @@ def test_data_are_neither_shifted_nor_scaled(monkeypatch):
     monkeypatch.setattr(packing, "STEPS", 2)
     with seeded(0):
         model = packing.PapersGAN(2)
-        x = packing.grid().sample(300).float()
+        x = packing.TASKS[GRID]().task.draw(300)
         task = packing.TrainingTask(model.domain, x)
         model.fit(task, packing.Budget(2, 8))
     torch.testing.assert_close(model.scaling.encode(x), x)

@@ -327,3 +327,17 @@ def test_an_error_bar_wider_than_the_distance_to_noise_is_never_best():
     found = board("t", [noise, *over_seeds("a", mmd(1.0, 1.5, shared=1.5))])
     assert not only_cells(found)["a"].best
     assert "wider than its distance to noise" in only_cells(found)["a"].remark
+
+
+def test_log_densities_are_rounded_and_distances_are_not():
+    """A gap in nats of 1e-7 is float32's; one of MMD² may be that of data on a small scale."""
+    gap = [
+        Score(metric="elbo_gap", value=v, stderr=1e-9, unit="nats", direction="lower")
+        for v in (0.0, 1e-7)
+    ]
+    for scores, best in (
+        (gap, [True, True]),
+        ([mmd(1e-9, 1e-10), mmd(1e-7, 1e-10)], [True, False]),
+    ):
+        found = board("t", [*over_seeds("a", scores[0]), *over_seeds("b", scores[1])])
+        assert [cell.best for cell in only_cells(found).values()] == best

@@ -94,9 +94,17 @@ def test_controls_are_told_apart_by_two_errors():
 
 def test_differences_of_rounding_are_none():
     """Exact laws that are right to the last digit of float32 are alike, and no collapse."""
-    a, b, oracle = Mean(-3.7e-8, 1.1e-8), Mean(1.1e-7, 1e-9), Mean(0.0, 0.0)
+    exact = partial(Mean, mark="=", rounding=3e-7)
+    a, b, oracle = exact(-3.7e-8, 1.1e-8), exact(1.1e-7, 1e-9), exact(0.0, 0.0)
     assert winners({"a": a, "b": b}, "lower") == {"a", "b"}
     assert not too_good(a, oracle, "lower")
     assert not worse_than(b, a, "lower")
-    c = Mean(3e-6, 1e-9)
+    c = exact(3e-6, 1e-9)
     assert worse_than(c, a, "lower") and winners({"a": a, "c": c}, "lower") == {"a"}
+
+
+def test_distances_of_small_data_are_told_apart():
+    """A distance has the scale of its data: only what models say of themselves is rounded."""
+    near, far = Mean(1e-9, 1e-11), Mean(5e-8, 1e-11)
+    assert worse_than(far, near, "lower") and separates(near, far, "lower")
+    assert winners({"near": near, "far": far}, "lower") == {"near"}

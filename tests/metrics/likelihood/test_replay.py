@@ -168,6 +168,24 @@ def test_annealing_is_the_same_by_a_recording(gpu, monkeypatch, rate):
     torch.testing.assert_close(recorded.points, called.points, rtol=0, atol=1e-6)
 
 
+def test_a_method_is_recorded_once(gpu):
+    """A method is another object at each access, and the same density."""
+
+    class Target:
+        evaluated = 0
+
+        def log_prob(self, z):
+            self.evaluated += 1
+            return -z.square().sum(-1) / 2
+
+    target, move = Target(), HMC(step=0.3, leapfrog=1, generator=torch.Generator().manual_seed(0))
+    z = torch.zeros(8, 3, 2)
+    for _ in range(20):
+        z, _ = move(z, 1.0, target.log_prob)
+    assert gpu.replays == 20
+    assert target.evaluated == 2 * (1 + REPLAY.WARM_UPS + 1)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_annealing_on_a_gpu_is_that_on_a_cpu():
     on_gpu, on_cpu = _annealed("cuda"), _annealed()
