@@ -63,4 +63,4 @@ def test_the_pages_are_built_without_a_warning(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     page = (tmp_path / "pages" / "records.html").read_text()
-    assert "log_prob" in page and "Environment" in page
+    assert "log_prob" in page and "Provenance" in page
