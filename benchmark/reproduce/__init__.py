@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from . import shown
-from .bit_strings import GFLOWNET_BITS
 from .comparison import Comparison
-from .decoders import WU2017
-from .gflownets import GFLOWNET_HYPERGRID
-from .human_ranks import HUMAN_RANKS
-from .known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
-from .maf_tables import MAF_TABULAR, TABULAR_GAUSSIAN
-from .metric_checks import NDB_MNIST
-from .packing import PACGAN_GRID, PACGAN_RING
-from .plane_flows import CFM_2D
-from .sanity_checks import SANITY_CHECKS
-from .two_samples import TWO_SAMPLE_POWER
+from .papers.bit_strings import GFLOWNET_BITS
+from .papers.decoders import WU2017
+from .papers.gflownets import GFLOWNET_HYPERGRID
+from .papers.human_ranks import HUMAN_RANKS
+from .papers.known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
+from .papers.maf_tables import MAF_TABULAR, TABULAR_GAUSSIAN
+from .papers.metric_checks import NDB_MNIST
+from .papers.packing import PACGAN_GRID, PACGAN_RING
+from .papers.plane_flows import CFM_2D
+from .papers.sanity_checks import SANITY_CHECKS
+from .papers.two_samples import TWO_SAMPLE_POWER
 
 COMPARISONS: dict[str, Comparison] = {
     comparison.name: comparison

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from dgmbench.benchmark.cli import main as cli
-from dgmbench.benchmark.reproduce import COMPARISONS, known_answers, shown
+from dgmbench.benchmark.reproduce import COMPARISONS, shown
 from dgmbench.benchmark.reproduce.comparison import (
     Comparison,
     Finding,
@@ -15,7 +15,8 @@ from dgmbench.benchmark.reproduce.comparison import (
     measured,
     part,
 )
-from dgmbench.benchmark.reproduce.known_answers import EDGE, prdc_gaussians
+from dgmbench.benchmark.reproduce.papers import known_answers
+from dgmbench.benchmark.reproduce.papers.known_answers import EDGE, prdc_gaussians
 from dgmbench.benchmark.reproduce.published import FOLDER, one, published, those
 from dgmbench.benchmark.tasks.rewards.hypergrid import Hypergrid
 from dgmbench.metrics import frechet_distance
@@ -253,7 +254,7 @@ def test_missing_images_are_one_sentence(monkeypatch, tmp_path):
 
 
 def test_a_metric_that_ranks_as_people_do_agrees_with_them(monkeypatch):
-    from dgmbench.benchmark.reproduce import human_ranks
+    from dgmbench.benchmark.reproduce.papers import human_ranks
 
     rows = [
         replace(ROW, dataset="d", method=f"m{i}", metric=metric, value=value, direction=direction)

@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...baselines import MODELS
-from ..contract.model import Budget, seeded
-from ..contract.task import Card, Domain, Task
-from ..tasks.rewards.enumerated import enumerated
-from ..tasks.rewards.environments import Places
-from .comparison import Comparison, Finding, Listing, averaged, part
+from ....baselines import MODELS
+from ...contract.model import Budget, seeded
+from ...contract.task import Card, Domain, Task
+from ...tasks.rewards.enumerated import enumerated
+from ...tasks.rewards.environments import Places
+from ..comparison import Comparison, Finding, Listing, averaged, part
+from ..published import those
 from .gflownets import at_one_rate
-from .published import those
 
 ITERATIONS, BATCH, SEEDS = 1000, 32, range(3)
 MODES_SEED = 4444  # of the script, which draws its modes first

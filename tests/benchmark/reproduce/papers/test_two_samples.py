@@ -3,8 +3,8 @@
 import pytest
 import torch
 from dgmbench.benchmark.contract.model import seeded
-from dgmbench.benchmark.reproduce import two_samples
 from dgmbench.benchmark.reproduce.comparison import Finding
+from dgmbench.benchmark.reproduce.papers import two_samples
 
 
 @pytest.mark.parametrize("name", ["Blob", "HDGM"])

@@ -20,15 +20,15 @@ from itertools import pairwise
 import numpy as np
 from torch import Tensor, nn
 
-from ...baselines.adversarial.pacgan import PacGAN
-from ...baselines.players import Player, constant
-from ...metrics.diversity.modes import mode_coverage
-from ..contract.model import Budget, seeded
-from ..contract.task import Domain, TrainingTask
-from ..tasks.densities.mixtures import veegan_grid, veegan_ring
-from ..tasks.outline import Outline
-from .comparison import Comparison, Finding, Listing, averaged, part
-from .published import Published, those
+from ....baselines.adversarial.pacgan import PacGAN
+from ....baselines.players import Player, constant
+from ....metrics.diversity.modes import mode_coverage
+from ...contract.model import Budget, seeded
+from ...contract.task import Domain, TrainingTask
+from ...tasks.densities.mixtures import veegan_grid, veegan_ring
+from ...tasks.outline import Outline
+from ..comparison import Comparison, Finding, Listing, averaged, part
+from ..published import Published, those
 
 # The paper's protocol, but for a twentieth of its 400,000 steps and three of its ten trials.
 POINTS, PACKS, STEPS, TRIALS = 100_000, 100, 20_000, range(3)

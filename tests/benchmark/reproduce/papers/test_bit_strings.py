@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 from dgmbench.benchmark.contract.environment import listed
-from dgmbench.benchmark.reproduce import bit_strings
 from dgmbench.benchmark.reproduce.comparison import Finding, Listing
+from dgmbench.benchmark.reproduce.papers import bit_strings
 
 
 @pytest.mark.parametrize("bits", [1, 2])

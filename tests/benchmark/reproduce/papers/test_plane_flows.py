@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 from dgmbench.benchmark.contract.model import seeded
-from dgmbench.benchmark.reproduce import plane_flows
 from dgmbench.benchmark.reproduce.comparison import Finding, Listing
+from dgmbench.benchmark.reproduce.papers import plane_flows
 
 
 @pytest.mark.parametrize(

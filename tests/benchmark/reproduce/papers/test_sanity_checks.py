@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from dgmbench.benchmark.reproduce import sanity_checks as sc
+from dgmbench.benchmark.reproduce.papers import sanity_checks as sc
+from dgmbench.benchmark.reproduce.papers.sanity_experiments import _ball, _overlapping, _torus
 from dgmbench.benchmark.reproduce.published import those
-from dgmbench.benchmark.reproduce.sanity_experiments import _ball, _overlapping, _torus
 
 PLACES = np.linspace(-3, 3, 7)
 

@@ -9,11 +9,11 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from ...metrics.diversity.ndb import ndb
-from ..contract.model import seeded
-from .comparison import Comparison, Finding, part
+from ....metrics.diversity.ndb import ndb
+from ...contract.model import seeded
+from ..comparison import Comparison, Finding, part
+from ..published import one
 from .images import MNIST, mnist_images, mnist_labels
-from .published import one
 
 REFERENCE, QUERIES = 45_000, 10_000
 THREE = float(2 * stats.norm.sf(3))  # three standard errors, to both sides

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..tasks.images.parquet_sets import decoded
-from ..tasks.readers.data_root import data_root
+from ...tasks.images.parquet_sets import decoded
+from ...tasks.readers.data_root import data_root
 
 MNIST = ("mnist/train.parquet", "mnist/test.parquet")
 

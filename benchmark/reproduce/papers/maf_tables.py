@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from ...baselines import MODELS
-from ...metrics.numerics.row_mean import row_mean
-from ..contract.model import Budget, seeded
-from ..tasks.readers.data_root import MissingData
-from ..tasks.registry import load_task
-from ..tasks.tables.maf import FILES
-from .comparison import Comparison, Finding, part
-from .published import Published, those
+from ....baselines import MODELS
+from ....metrics.numerics.row_mean import row_mean
+from ...contract.model import Budget, seeded
+from ...tasks.readers.data_root import MissingData
+from ...tasks.registry import load_task
+from ...tasks.tables.maf import FILES
+from ..comparison import Comparison, Finding, part
+from ..published import Published, those
 
 # Units of a hidden layer, as in the paper's supplement.
 WIDTHS = {"power": 100, "gas": 100, "hepmass": 512, "miniboone": 512, "bsds300": 512}

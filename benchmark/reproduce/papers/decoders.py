@@ -21,21 +21,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...baselines.adversarial.gan import GAN
-from ...baselines.latent.vae import VAE
-from ...baselines.moment.gmmn import GMMN
-from ...baselines.nets.roles import decoder
-from ...baselines.observation import EVERY, Observation
-from ...baselines.scaling import Scaling
-from ...metrics.likelihood.bounds import iwae_bound, kde_log_likelihood, kde_scale
-from ...metrics.numerics.row_mean import row_mean
-from ..contract.joint import Generator, Joint
-from ..contract.model import Budget, seeded
-from ..contract.task import Domain, TrainingTask
-from ..run.bounds.joint import annealed, joint_of, simulated
-from .comparison import Comparison, Finding, Listing, part
+from ....baselines.adversarial.gan import GAN
+from ....baselines.latent.vae import VAE
+from ....baselines.moment.gmmn import GMMN
+from ....baselines.nets.roles import decoder
+from ....baselines.observation import EVERY, Observation
+from ....baselines.scaling import Scaling
+from ....metrics.likelihood.bounds import iwae_bound, kde_log_likelihood, kde_scale
+from ....metrics.numerics.row_mean import row_mean
+from ...contract.joint import Generator, Joint
+from ...contract.model import Budget, seeded
+from ...contract.task import Domain, TrainingTask
+from ...run.bounds.joint import annealed, joint_of, simulated
+from ..comparison import Comparison, Finding, Listing, part
+from ..published import Published, one
 from .images import MNIST, mnist_images
-from .published import Published, one
 
 DOMAIN = Domain((784,), 256)
 TO_UNIT = 784 * math.log(256)  # from a density of integers + u to one of (integers + u) / 256

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from dgmbench.benchmark.contract.model import Budget
-from dgmbench.benchmark.reproduce import maf_tables
+from dgmbench.benchmark.reproduce.papers import maf_tables
 from dgmbench.benchmark.tasks.registry import named_task
 from dgmbench.benchmark.tasks.tables import maf
 from scipy.stats import multivariate_normal

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ...metrics import FrechetDistance, frechet_distance, prdc, vendi_score
-from ..contract.model import seeded
-from ..tasks.readers.data_root import data_root
-from ..tasks.rewards.hypergrid import Hypergrid
-from .comparison import Comparison, Finding, part
-from .published import one, those
+from ....metrics import FrechetDistance, frechet_distance, prdc, vendi_score
+from ...contract.model import seeded
+from ...tasks.readers.data_root import data_root
+from ...tasks.rewards.hypergrid import Hypergrid
+from ..comparison import Comparison, Finding, part
+from ..published import one, those
 
 
 def vendi() -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...metrics import (
+from ....metrics import (
     alpha_precision,
     beta_recall,
     clipped_coverage,
@@ -28,8 +28,8 @@ from ...metrics import (
     probabilistic_precision,
     probabilistic_recall,
 )
-from .comparison import Comparison, Finding, Listing, part
-from .published import those
+from ..comparison import Comparison, Finding, Listing, part
+from ..published import those
 from .sanity_experiments import (
     Array,
     Draws,

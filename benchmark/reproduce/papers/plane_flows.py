@@ -19,16 +19,16 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ...baselines.nets.mlp import MLP
-from ...baselines.paths.ode import integrate
-from ...baselines.players import Player, constant
-from ...baselines.training import NeuralModel
-from ...baselines.transport.ot_cfm import paired
-from ...metrics.distance.wasserstein import wasserstein
-from ..contract.model import Budget, seeded
-from ..contract.task import Domain, TrainingTask
-from .comparison import Comparison, Finding, Listing, averaged, part
-from .published import Published, those
+from ....baselines.nets.mlp import MLP
+from ....baselines.paths.ode import integrate
+from ....baselines.players import Player, constant
+from ....baselines.training import NeuralModel
+from ....baselines.transport.ot_cfm import paired
+from ....metrics.distance.wasserstein import wasserstein
+from ...contract.model import Budget, seeded
+from ...contract.task import Domain, TrainingTask
+from ..comparison import Comparison, Finding, Listing, averaged, part
+from ..published import Published, those
 
 # The paper's protocol, as its code has it, but for a quarter of its 1,000 epochs.
 POINTS, BATCH, EPOCHS, SEEDS = 10_000, 512, 250, range(42, 47)

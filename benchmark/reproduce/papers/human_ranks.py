@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from scipy import stats
 
-from .comparison import Comparison, Listing
-from .published import those
+from ..comparison import Comparison, Listing
+from ..published import those
 
 LEADERBOARD = "stein2023_dinov2_leaderboard"
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...baselines import MODELS
-from ...baselines.players import Player
-from ...baselines.training import NeuralModel
-from ...metrics import empirical_l1_distance
-from ..contract.model import Budget, seeded
-from ..contract.task import Task
-from ..tasks.rewards.hypergrid import hypergrid
-from .comparison import Comparison, Finding, Listing, averaged, part
-from .published import those
+from ....baselines import MODELS
+from ....baselines.players import Player
+from ....baselines.training import NeuralModel
+from ....metrics import empirical_l1_distance
+from ...contract.model import Budget, seeded
+from ...contract.task import Task
+from ...tasks.rewards.hypergrid import hypergrid
+from ..comparison import Comparison, Finding, Listing, averaged, part
+from ..published import those
 
 TRAJECTORIES, BATCH, SAMPLES, SEEDS = 32_000, 128, 200_000, 3
 ARGUMENTS: dict[str, Any] = {"hidden": (256, 256), "lr": 1e-3, "epsilon": 0.0}

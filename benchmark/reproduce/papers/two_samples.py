@@ -9,11 +9,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ...metrics.distance.c2st import c2st
-from ...metrics.distance.mmd import mmd_test
-from ..contract.model import seeded
-from .comparison import Comparison, Finding, Listing, part
-from .published import one
+from ....metrics.distance.c2st import c2st
+from ....metrics.distance.mmd import mmd_test
+from ...contract.model import seeded
+from ..comparison import Comparison, Finding, Listing, part
+from ..published import one
 
 PAIRS = 100  # fresh pairs of samples of a number, as in the paper
 LEVEL = 0.05
