@@ -15,6 +15,7 @@ from .papers.packing import PACGAN_GRID, PACGAN_RING
 from .papers.plane_flows import CFM_2D
 from .papers.sanity_checks import SANITY_CHECKS
 from .papers.two_samples import TWO_SAMPLE_POWER
+from .papers.veegan import VEEGAN_GRID, VEEGAN_HIGH
 
 COMPARISONS: dict[str, Comparison] = {
     comparison.name: comparison
@@ -33,6 +34,8 @@ COMPARISONS: dict[str, Comparison] = {
         TWO_SAMPLE_POWER,
         PACGAN_RING,
         PACGAN_GRID,
+        VEEGAN_GRID,
+        VEEGAN_HIGH,
         CFM_2D,
         TABULAR_GAUSSIAN,
         MAF_TABULAR,

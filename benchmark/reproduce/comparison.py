@@ -10,7 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -258,5 +258,34 @@ def part(name: str, compute: Callable[[], Any]) -> Any:
 
 
 def averaged(values: Sequence[float]) -> tuple[float, float]:
-    """Returns the mean over seeds, and its standard error; of two seeds at least."""
+    """Returns the mean over seeds or rows, and its standard error; of two at least."""
     return float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)
+
+
+def order(
+    first: Published, second: Published, ours: Sequence[float], theirs: Sequence[float]
+) -> Finding:
+    """Returns whether one number is above another as in print, by the sign of the difference.
+
+    Args:
+        first: The one as printed.
+        second: The other, of another method or by another metric.
+        ours: What we have of the first, by seed or by row.
+        theirs: What we have of the second, by the same.
+    """
+    mean, error = averaged(np.subtract(ours, theirs).tolist())
+    names = {
+        name: one if one == other else f"{one} less {other}"
+        for name, one, other in (
+            ("method", first.method, second.method),
+            ("metric", first.metric, second.metric),
+        )
+    }
+    printed = replace(
+        first,
+        **names,
+        value=first.value - second.value,
+        uncertainty=None,
+        uncertainty_kind="none reported",
+    )
+    return Finding(printed, mean, error, note="the sign is compared", by_sign=True)

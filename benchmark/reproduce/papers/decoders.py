@@ -28,12 +28,11 @@ from ....baselines.nets.roles import decoder
 from ....baselines.observation import EVERY, Observation
 from ....baselines.scaling import Scaling
 from ....metrics.likelihood.bounds import iwae_bound, kde_log_likelihood, kde_scale
-from ....metrics.numerics.row_mean import row_mean
 from ...contract.joint import Generator, Joint
 from ...contract.model import Budget, seeded
 from ...contract.task import Domain, TrainingTask
 from ...run.bounds.joint import annealed, joint_of, simulated
-from ..comparison import Comparison, Finding, Listing, part
+from ..comparison import Comparison, Finding, Listing, averaged, order, part
 from ..published import Published, one
 from .images import MNIST, mnist_images
 
@@ -173,7 +172,7 @@ def wu2017() -> Iterator[Finding | Listing]:
     for name, result in found.items():
         for metric in (AIS, IWAE, KDE):
             if metric in result:
-                mean, error = _mean(result[metric])
+                mean, error = averaged(result[metric])
                 yield Finding(_row(name, metric), mean, error, FAR)
         gap, error = result["gap"]
         yield Finding(_row(name, "gap"), gap, error, APART, result["words"])
@@ -197,18 +196,8 @@ def _orders(found: dict[str, Any]) -> Iterator[Finding]:
         pairs += [((name, IWAE), (name, KDE)), ((name, AIS), (name, IWAE))]
     pairs += [(("VAE-10", KDE), ("VAE-50", KDE)), (("VAE-50", AIS), ("VAE-10", AIS))]
     for (first, its), (second, theirs) in pairs:
-        ours = np.subtract(found[first][its], found[second][theirs])
-        mean, error = _mean(ours.tolist())
-        left, right = _row(first, its), _row(second, theirs)
-        printed = replace(
-            left,
-            method=f"{first} less {second}" if first != second else first,
-            metric=left.metric if its == theirs else f"{left.metric} less {right.metric}",
-            value=left.value - right.value,
-            uncertainty=None,
-            uncertainty_kind="none reported",
-        )
-        yield Finding(printed, mean, error, note="the sign is compared", by_sign=True)
+        rows = _row(first, its), _row(second, theirs)
+        yield order(*rows, found[first][its], found[second][theirs])
 
 
 def _row(name: str, metric: str) -> Published:
@@ -216,16 +205,11 @@ def _row(name: str, metric: str) -> Published:
     return one("wu2017_ais", table="Table 2", method=name, metric=full)
 
 
-def _mean(values: list[float]) -> tuple[float, float]:
-    found = row_mean(torch.tensor(values))
-    return found.value, found.stderr
-
-
 def _line(name: str, result: dict[str, Any]) -> tuple[str, ...]:
     cells = []
     for metric in (KDE, IWAE, AIS):
         if metric in result:
-            mean, error = _mean(result[metric])
+            mean, error = averaged(result[metric])
             cells.append(f"{mean:.0f} ± {error:.0f}")
         else:
             cells.append("–")

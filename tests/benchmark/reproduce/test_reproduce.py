@@ -183,7 +183,7 @@ def test_the_command_lists_runs_and_takes_a_file_of_ones_own(monkeypatch, capsys
 
 
 # Those that take hours and have not been run: they are listed as such.
-NOT_RUN = {"pacgan-ring", "pacgan-grid"}
+NOT_RUN = {"pacgan-ring", "pacgan-grid", "veegan-grid", "veegan-1200d"}
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
