@@ -274,18 +274,16 @@ def order(
         theirs: What we have of the second, by the same.
     """
     mean, error = averaged(np.subtract(ours, theirs).tolist())
-    names = {
-        name: one if one == other else f"{one} less {other}"
-        for name, one, other in (
-            ("method", first.method, second.method),
-            ("metric", first.metric, second.metric),
-        )
-    }
     printed = replace(
         first,
-        **names,
+        method=_less(first.method, second.method),
+        metric=_less(first.metric, second.metric),
         value=first.value - second.value,
         uncertainty=None,
         uncertainty_kind="none reported",
     )
     return Finding(printed, mean, error, note="the sign is compared", by_sign=True)
+
+
+def _less(one: str, other: str) -> str:
+    return one if one == other else f"{one} less {other}"

@@ -13,6 +13,7 @@ from dgmbench.benchmark.reproduce.comparison import (
     Listing,
     Result,
     measured,
+    order,
     part,
 )
 from dgmbench.benchmark.reproduce.papers import known_answers
@@ -51,6 +52,23 @@ def test_a_verdict_is_within_the_tolerance_of_what_was_seen():
     assert Finding(ROW, -1e-9, by_sign=True).verdict == "off"
     from_memory = replace(ROW, verified=False)
     assert Finding(from_memory, 2.1573, tolerance=1).verdict == "not comparable"
+
+
+def test_an_order_is_judged_by_the_sign_of_the_mean_difference():
+    better = replace(ROW, method="new", value=ROW.value - 1)
+    found = order(better, ROW, [1.0, 2.0, 4.0], [2.0, 2.5, 4.0])
+    assert (found.published.method, found.published.metric) == (
+        f"new less {ROW.method}",
+        ROW.metric,
+    )
+    assert found.published.value == pytest.approx(-1) and found.published.uncertainty is None
+    assert (found.ours, found.verdict) == (-0.5, "reproduced")
+    assert found.stderr == pytest.approx(0.5 / 3**0.5)
+    assert order(better, ROW, [2.0, 3.0], [1.0, 2.5]).verdict == "off"
+    other = replace(ROW, metric="another")
+    assert (
+        order(ROW, other, [1.0, 2.0], [0.0, 1.0]).published.metric == f"{ROW.metric} less another"
+    )
 
 
 def result(*findings):
