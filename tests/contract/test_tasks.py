@@ -68,6 +68,16 @@ def test_a_reward_is_the_density_times_z(task):
     )
 
 
+def test_laws_read_rows_of_bytes_as_other_integers(task):
+    """Rows are int64 or uint8, in which 2 * 0 - 1 is 255."""
+    if task.domain.levels is None or task.domain.levels > 256:
+        pytest.skip("its rows are no bytes")
+    laws = [task.log_reward, task.log_density, task.modes and task.modes.assign]
+    x = (task.domain.states() if task.domain.is_enumerable else task.test)[:200].long()
+    for law in filter(None, laws):
+        torch.testing.assert_close(law(x.to(torch.uint8)), law(x), rtol=0, atol=0)
+
+
 def test_what_is_shown_for_training_holds_no_test_row(task):
     shown = task.for_training()
     assert set(vars(shown)) == SHOWN

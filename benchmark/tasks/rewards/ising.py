@@ -41,7 +41,7 @@ class Ising:
 
     def log_reward(self, x: Tensor) -> Tensor:
         """Returns log R(x) in nats: bits `(B, L * L)` to `(B,)`."""
-        return self._energy(2 * x - 1)
+        return self._energy(2 * x.float() - 1)
 
     def log_partial_reward(self, states: Tensor) -> Tensor:
         """Returns log R of the spins that are set: states `(N, L * L)` to `(N,)`."""
