@@ -15,6 +15,7 @@ GFLOWNET: Mapping[str, tuple[Any, ...]] = {
     "batch_size": (64, 128, 256),
     "hidden": (NARROW, WIDE),
     "epsilon": (0.01, 0.05),
+    "replay": (0.0, 0.5),
     "lr": (1e-3, 2e-3, 5e-3),
 }
 
