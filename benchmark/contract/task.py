@@ -238,7 +238,8 @@ class TrainingTask:
 class Task:
     """What is to be modelled, with everything that judges need to know.
 
-    Rows are float32 on real-valued domains and integers (int64 or uint8) on discrete ones.
+    Rows are float32 on real-valued domains and integers (int64 or uint8) on discrete ones. In
+    uint8 2 * 0 - 1 is 255: a law turns rows into other numbers before it subtracts.
 
     Attributes:
         name: Kebab-case name.
