@@ -19,7 +19,6 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ....baselines.adversarial.pacgan import PacGAN
-from ....baselines.players import Player, constant
 from ....metrics.diversity.modes import mode_coverage
 from ...contract.model import Budget, seeded
 from ...contract.task import Domain, TrainingTask
@@ -27,6 +26,7 @@ from ...tasks.densities.mixtures import veegan_grid, veegan_ring
 from ...tasks.outline import Outline
 from ..comparison import Comparison, Finding, Listing, averaged, order, part
 from ..published import those
+from .games import AsPrinted
 
 # The paper's protocol, but for a twentieth of its 400,000 steps and three of its ten trials.
 POINTS, PACKS, STEPS, TRIALS = 100_000, 100, 20_000, range(3)
@@ -57,14 +57,12 @@ class Maxout(nn.Module):
         return self.maps(x).unflatten(1, (PIECES, -1)).amax(1)
 
 
-class PapersGAN(PacGAN):
+class PapersGAN(AsPrinted, PacGAN):
     """PacGAN with the nets of its code, on raw points of the plane.
 
     Args:
         packed: Points that are judged at once; 1 is the GAN.
     """
-
-    half_life = 0.0
 
     def __init__(self, packed: int) -> None:
         super().__init__(Domain((2,)), packed, LATENT, lr=LR, betas=BETAS)
@@ -81,16 +79,6 @@ class PapersGAN(PacGAN):
                 nn.init.normal_(layer.weight, std=START)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
-
-    def prepare(self, task: TrainingTask) -> None:
-        """Points stay as they are."""
-
-    def players(self) -> list[Player]:
-        """Both learn at one rate, which stays; gradients are not cut."""
-        found = super().players()
-        for player in found:
-            player.schedule, player.clip = constant, math.inf
-        return found
 
 
 def trial(dataset: str, packed: int, seed: int) -> dict[str, float]:

@@ -17,9 +17,8 @@ high quality by this rule: 700 coordinates of noise are a distance of 26 from th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -28,7 +27,7 @@ from torch.nn import functional
 
 from ....baselines.adversarial.gan import GAN
 from ....baselines.nets.mlp import MLP
-from ....baselines.players import Player, constant
+from ....baselines.players import Player
 from ....metrics.diversity.modes import mode_coverage
 from ...contract.model import Budget, seeded
 from ...contract.task import Domain, TrainingTask
@@ -36,6 +35,7 @@ from ...tasks.densities.highdim import FLAT, NOISY, SHIFTS, veegan_1200_assign, 
 from ...tasks.densities.mixtures import veegan_grid
 from ..comparison import Comparison, Finding, Listing, averaged, order, part
 from ..published import those
+from .games import AsPrinted
 
 # The authors' notebook: noise that is reconstructed, and one coordinate that is not.
 NOISE, EXTRA, WIDTH, LR, BETAS = 254, 1, 128, 1e-3, (0.5, 0.999)
@@ -84,14 +84,13 @@ def laws() -> dict[str, Law]:
     }
 
 
-class Plain(GAN):
+class Plain(AsPrinted, GAN):
     """The GAN with the nets of the notebook, on raw points.
 
     Args:
         dimension: Coordinates D of a point.
     """
 
-    half_life = 0.0
     judged = 0  # coordinates of the noise that the discriminator sees
 
     def __init__(self, dimension: int) -> None:
@@ -100,16 +99,6 @@ class Plain(GAN):
         )
         self.generator = MLP(NOISE + EXTRA, dimension, (WIDTH, WIDTH), nn.ReLU)
         self.discriminator = MLP(dimension + self.judged, 1, (WIDTH,), nn.ReLU)
-
-    def prepare(self, task: TrainingTask) -> None:
-        """Points stay as they are."""
-
-    def players(self) -> list[Player]:
-        """Both learn at one rate, which stays; gradients are not cut."""
-        found = super().players()
-        for player in found:
-            player.schedule, player.clip = constant, math.inf
-        return found
 
 
 class ALI(Plain):
@@ -122,11 +111,10 @@ class ALI(Plain):
         self.reconstructor = MLP(dimension, NOISE, (WIDTH, WIDTH), nn.ReLU)
 
     def players(self) -> list[Player]:
-        D, _ = super().players()
+        """One optimiser moves the generator and the reconstructor."""
+        D, G = super().players()
         both = [*self.generator.parameters(), *self.reconstructor.parameters()]
-        G = Player("generator", both, self.generator_loss, LR, BETAS)
-        G.schedule, G.clip = constant, math.inf
-        return [D, G]
+        return [D, replace(G, params=both)]
 
     def reconstructed(self, x: Tensor) -> Tensor:
         """Draws z' of each point `(B, D)`, shape `(B, 254)`."""
