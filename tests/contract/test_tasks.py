@@ -1,5 +1,7 @@
 """The contract of a task, over every task that needs no data beside the package."""
 
+import math
+
 import pytest
 import torch
 from dgmbench.benchmark.contract.model import seeded
@@ -66,6 +68,17 @@ def test_a_reward_is_the_density_times_z(task):
     assert torch.allclose(
         task.log_reward(states).double(), task.log_density(states).double() + task.log_z, atol=1e-5
     )
+
+
+def test_what_cannot_be_built_has_no_reward(task):
+    """Models of bits and grids put mass there, which no formula should praise."""
+    if task.log_reward is None or task.domain.environment is None:
+        pytest.skip("no reward, or nothing is built")
+    with seeded(2):
+        x = torch.randint(task.domain.levels, (500, *task.domain.shape))
+    built = task.domain.environment.admits(x.flatten(1))
+    for law in (task.log_reward, task.log_density):
+        assert torch.equal(law(x) > -math.inf, built)
 
 
 def test_laws_read_rows_of_bytes_as_other_integers(task):

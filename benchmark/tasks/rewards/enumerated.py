@@ -41,26 +41,38 @@ class Enumerated:
         return self.domain.states()[row.clamp(max=len(below) - 1)]
 
 
-class Density:
-    """log p(x) = log R(x) - log Z; -inf for what cannot be built.
+class Reward:
+    """log R(x); -inf for what cannot be built, whatever a formula says there.
 
     Args:
         domain: What one point is.
+        log_reward: log R(x) in nats of points that can be built.
+    """
+
+    def __init__(self, domain: Domain, log_reward: Callable[[Tensor], Tensor]) -> None:
+        self.domain, self.log_reward = domain, log_reward
+
+    def __call__(self, x: Tensor) -> Tensor:
+        log_r = self.log_reward(x)
+        environment = self.domain.environment
+        if environment is None or environment.is_full:
+            return log_r
+        return log_r.where(environment.admits(x.flatten(1)), -math.inf)
+
+
+class Density:
+    """log p(x) = log R(x) - log Z.
+
+    Args:
         log_reward: log R(x) in nats.
         log_z: Its normaliser, in nats.
     """
 
-    def __init__(
-        self, domain: Domain, log_reward: Callable[[Tensor], Tensor], log_z: float
-    ) -> None:
-        self.domain, self.log_reward, self.log_z = domain, log_reward, log_z
+    def __init__(self, log_reward: Callable[[Tensor], Tensor], log_z: float) -> None:
+        self.log_reward, self.log_z = log_reward, log_z
 
     def __call__(self, x: Tensor) -> Tensor:
-        log_p = self.log_reward(x) - self.log_z
-        environment = self.domain.environment
-        if environment is None or environment.is_full:
-            return log_p
-        return log_p.where(environment.admits(x.flatten(1)), -math.inf)
+        return self.log_reward(x) - self.log_z
 
 
 def enumerated(
@@ -76,21 +88,22 @@ def enumerated(
     Args:
         name: Kebab-case name.
         domain: At most 2^16 points, with an environment.
-        log_reward: log R(x) in nats.
+        log_reward: log R(x) in nats of points that can be built.
         card: Where it comes from.
         log_partial_reward: What states on the way are worth; see `Task`.
         kind: The kind by which recipes are chosen.
     """
     law = Enumerated(domain, log_reward)
     log_z, entropy = law.moments()
+    reward = Reward(domain, log_reward)
     task = Task(
         name=name,
         version=1,
         domain=domain,
         kind=kind,
         draw=law.draw,
-        log_density=Density(domain, log_reward, log_z),
-        log_reward=log_reward,
+        log_density=Density(reward, log_z),
+        log_reward=reward,
         log_partial_reward=log_partial_reward,
         log_z=log_z,
         entropy=entropy,

@@ -71,15 +71,17 @@ class Hypergrid:
         return (6 * (self.height - 1) < a) & (a < 8 * (self.height - 1))
 
     def log_reward(self, x: Tensor) -> Tensor:
-        """Returns log R(x) in nats: `(B, D)` to float32 `(B,)`."""
+        """Returns log R(x) in nats, -inf for what cannot be built: `(B, D)` to float32 `(B,)`."""
         x = x.long()
         outer, ring = self._outer(x).all(1), self._ring(x).all(1)
-        return (self.r0 + 0.5 * outer + 2.0 * ring).log()
+        log_r = (self.r0 + 0.5 * outer + 2.0 * ring).log()
+        if self.environment.is_full:
+            return log_r
+        return log_r.where(self.environment.admits(x), -math.inf)
 
     def log_density(self, x: Tensor) -> Tensor:
         """Returns log p(x) in nats: `(B, D)` to float32 `(B,)`."""
-        log_p = self.log_reward(x) - self.log_z
-        return log_p.where(self.environment.admits(x), -math.inf)
+        return self.log_reward(x) - self.log_z
 
     @property
     def log_z(self) -> float:

@@ -19,7 +19,7 @@ from ...contract.task import Card, Domain, Task
 from ..densities.law import drawn
 from ..outline import Outline
 from ..refusals import MANY_SETS, enumerable
-from .enumerated import Density
+from .enumerated import Density, Reward
 from .environments import Subsets
 
 VALUES_SEED = 30_020
@@ -84,6 +84,7 @@ def subsets(items: int, size: int) -> Outline:
     reward = SubsetReward(items, size)
     log_z, entropy = reward.moments()
     domain = Domain((items,), levels=2, layout="bits", environment=reward.environment)
+    log_reward = Reward(domain, reward.log_reward)
     card = Card(
         summary=f"A set of {size} of {items} items, worth the sum of its items' values.",
         citation="Pan et al. 2023, Better Training of GFlowNets with Local Credit and Incomplete "
@@ -97,8 +98,8 @@ def subsets(items: int, size: int) -> Outline:
         domain=domain,
         kind="bits",
         draw=reward.draw,
-        log_density=Density(domain, reward.log_reward, log_z),
-        log_reward=reward.log_reward,
+        log_density=Density(log_reward, log_z),
+        log_reward=log_reward,
         log_partial_reward=reward.log_reward,
         log_z=log_z,
         entropy=entropy,
