@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+import torch
 
 from ...contract.files import write_atomically
 from ...names import known
@@ -97,10 +100,22 @@ def timed(suite: Suite, spec: ModelSpec, outlines: Sequence[Outline], device: st
     if before.batch_size:
         found["batch_size"] = before.batch_size
     trials = [trial_of(suite, spec, outline, found, device) for outline in outlines]
-    steps = min(whole_run(trial.job, on_val(trial.job.outline.load())) for trial in trials)
+    with _one_thread():
+        steps = min(whole_run(trial.job, on_val(trial.job.outline.load())) for trial in trials)
     print(f"{kind} {spec.name}: {steps} steps", flush=True)
     size = trials[0].job.suite.budget.batch_size
     return Recipe(dict(before.arguments), steps, size)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """As in a worker: threads that wait for each other beside other work spoil a measure."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _run(work: list[Trial], workers: int, timeout: float) -> Iterator[Trial]:

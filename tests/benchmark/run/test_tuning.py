@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from dgmbench.benchmark.contract.model import Budget
 from dgmbench.benchmark.run.job import Job
 from dgmbench.benchmark.run.tuning import halving as search
@@ -191,7 +192,10 @@ def test_steps_only_keeps_the_arguments_and_takes_those_of_standard(tmp_path, mo
     monkeypatch.setattr(tuning, "choices_path", files.get)
     monkeypatch.setattr(tuning, "read_choices", read)
     monkeypatch.setattr(tuning, "recipes_of", recipes_of)
-    monkeypatch.setattr(tuning, "whole_run", lambda job, task: 70)
+    threads, usual = [], torch.get_num_threads()
+    monkeypatch.setattr(
+        tuning, "whole_run", lambda job, task: threads.append(torch.get_num_threads()) or 70
+    )
     theirs = {"made": {"arguments": {"lr": 0.1}, "batch_size": 32, "steps": 5}}
     theirs["nsf"] = {"arguments": {"bins": 4}, "batch_size": 16, "steps": 5}
     files["standard"].write_text(json.dumps({"recipes": {"plane": theirs}}))
@@ -203,3 +207,4 @@ def test_steps_only_keeps_the_arguments_and_takes_those_of_standard(tmp_path, mo
         "nsf": {"arguments": {"bins": 6}, "batch_size": 8, "steps": 70},
     }
     assert "trials" not in read("toy2d")
+    assert threads == [1, 1] and torch.get_num_threads() == usual
