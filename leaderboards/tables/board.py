@@ -11,7 +11,15 @@ from ...benchmark.contract.record import Record
 from .columns import THEMES, Column, columns_of, family_rank, label
 from .curves import Point, curve_columns, points
 from .entry import Entry, measured
-from .ranking import FEWEST_POINTS, FEWEST_SEEDS, separates, too_good, winners, worse_than
+from .ranking import (
+    FEWEST_POINTS,
+    FEWEST_SEEDS,
+    alike,
+    separates,
+    too_good,
+    winners,
+    worse_than,
+)
 from .remarks import ranged
 from .rows import Block, Framed, Row
 
@@ -288,8 +296,8 @@ def _unfit(row: Row, column: Column, rows: Sequence[Row]) -> str:
         return f"better than the oracle by more than three standard errors, as {as_what}"
     noise = controls.get("noise")
     if noise is not None and cell.value is not None and noise.value is not None:
-        if (cell.stderr or 0.0) > abs(cell.value - noise.value):
-            return "its error bar is wider than its distance to noise"
+        if cell.stderr and alike(cell, noise):
+            return "its error bar does not tell it from noise"
     if column.theme in _ABOVE_FLOORS:
         ahead = [
             name

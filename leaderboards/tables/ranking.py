@@ -112,11 +112,12 @@ def winners(cells: Mapping[str, Measured], direction: str) -> set[str]:
         return set()
     sign = 1 if direction == "lower" else -1
     best = min(ranked.values(), key=lambda cell: sign * _number(cell))
-    return {
-        name
-        for name, cell in ranked.items()
-        if abs(_number(cell) - _number(best)) <= reach(cell, best) * gap_error(cell, best)
-    }
+    return {name for name, cell in ranked.items() if alike(cell, best)}
+
+
+def alike(a: Measured, b: Measured) -> bool:
+    """Whether Student's t cannot tell two numbers apart."""
+    return abs(_number(a) - _number(b)) <= reach(a, b) * gap_error(a, b)
 
 
 def worse_than(cell: Measured, other: Measured, direction: str) -> bool:

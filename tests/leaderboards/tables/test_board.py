@@ -322,11 +322,25 @@ def test_more_diverse_than_the_oracle_is_a_sign_of_scatter():
     assert "as scattered samples are" in cells["a"].remark and not cells["a"].best
 
 
-def test_an_error_bar_wider_than_the_distance_to_noise_is_never_best():
+def test_what_its_error_bar_does_not_tell_from_noise_is_never_best():
     noise = record("noise", mmd(2.0, 0.1), family="control", is_floor=True)
     found = board("t", [noise, *over_seeds("a", mmd(1.0, 1.5, shared=1.5))])
     assert not only_cells(found)["a"].best
-    assert "wider than its distance to noise" in only_cells(found)["a"].remark
+    assert "does not tell it from noise" in only_cells(found)["a"].remark
+
+
+def test_few_seeds_tell_less_from_noise_than_one_error_bar():
+    """Three seeds need 4.3 errors: ties with the best are as wide, and must not reach noise."""
+    noise = record("noise", mmd(0.034, 0.001), family="control", is_floor=True)
+    near, far = (
+        [record("a", mmd(v, 1e-4), seed=seed) for seed, v in enumerate(values)]
+        for values in ((0.014, 0.026, 0.036), (0.0008, 0.001, 0.0012))
+    )
+    far = [one.model_copy(update={"model": "b"}) for one in far]
+    cells = only_cells(board("t", [noise, *near, *far]))
+    assert 0.008 < noise.scores[0].value - cells["a"].value < 0.01
+    assert "does not tell it from noise" in cells["a"].remark and not cells["a"].best
+    assert not cells["b"].remark
 
 
 def test_log_densities_are_rounded_and_distances_are_not():
