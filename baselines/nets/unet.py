@@ -63,7 +63,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps `(B, C, H, W)` to the same shape."""
         q, k, v = self.qkv(self.norm(x)).flatten(2).mT.chunk(3, dim=2)  # (B, HW, C)
-        # Written out: the fused kernel has no forward-mode derivative, which likelihoods need.
+        # Written out: the fused kernel has no second derivative, which MeanFlow's loss needs.
         weight = (q @ k.mT / math.sqrt(q.shape[2])).softmax(2)
         return x + self.out((weight @ v).mT.reshape(x.shape))
 

@@ -6,9 +6,9 @@ follows the instantaneous change of variables (eq. 8), from the base at t = 0 to
     d/dt log p_t(x(t)) = -div v(x(t), t)
     log p_1(x(1))      = log p_0(x(0)) - int_0^1 div v(x(t), t) dt.
 
-The divergence is exact, D directional derivatives, or Hutchinson's estimate e^T (dv/dx) e with
-random signs e (FFJORD, arXiv:1810.01367, eq. 7). Neither makes the integral exact: what comes out
-is an estimate, never a bound.
+The divergence is exact, D products e^T (dv/dx) e with unit vectors, or Hutchinson's estimate, one
+such product with random signs e (FFJORD, arXiv:1810.01367, eq. 7). Neither makes the integral
+exact: what comes out is an estimate, never a bound.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ...benchmark.contract.flow import Field, ProbabilityFlow
 Velocity = Callable[[Tensor, Tensor], Tensor]
 FIXED = ("euler", "midpoint", "rk4")
 SOLVERS = (*FIXED, "dopri5")
-ROWS = 2**14  # rows whose directional derivatives are taken at once
+ROWS = 2**14  # rows whose products e^T (dv/dx) e are taken at once
 
 
 def integrate(
@@ -145,14 +145,18 @@ def velocity_and_divergence(
     # Several directions at once, as rows: for few rows the time is that of the number of calls.
     for part in probes.split(max(1, ROWS // len(x))):
         k = len(part)
-        tangent = part.expand(k, *x.shape).flatten(0, 1)
-        values, dv = jvp(velocity, x.repeat(k, 1), t.repeat(k), tangent)
+        cotangent = part.expand(k, *x.shape).flatten(0, 1)
+        values, pulled = vjp(velocity, x.repeat(k, 1), t.repeat(k), cotangent)
         v = values[: len(x)]
-        divergence = divergence + (dv * tangent).sum(1).unflatten(0, (k, -1)).sum(0)
+        divergence = divergence + (pulled * cotangent).sum(1).unflatten(0, (k, -1)).sum(0)
     return v, divergence
 
 
-def jvp(velocity: Velocity, x: Tensor, t: Tensor, tangent: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns v and (dv/dx) e for directions e, all of shape `(B, D)`."""
-    v, dv, *_ = torch.func.jvp(lambda y: velocity(y, t), (x,), (tangent,))
-    return v, dv
+def vjp(velocity: Velocity, x: Tensor, t: Tensor, cotangent: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns v and e^T (dv/dx) for directions e, all of shape `(B, D)`.
+
+    In reverse mode: forward mode gives the same divergence in 2 to 4 times the time (torch 2.13,
+    where the forward derivative of a group norm is composed in Python).
+    """
+    v, pull, *_ = torch.func.vjp(lambda y: velocity(y, t), x)
+    return v, pull(cotangent)[0]

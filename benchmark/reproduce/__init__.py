@@ -8,6 +8,7 @@ from .papers.bit_strings import GFLOWNET_BITS
 from .papers.decoders import WU2017
 from .papers.gflownets import GFLOWNET_HYPERGRID
 from .papers.human_ranks import HUMAN_RANKS
+from .papers.importance import IWAE_MNIST
 from .papers.known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
 from .papers.maf_tables import MAF_TABULAR, TABULAR_GAUSSIAN
 from .papers.metric_checks import NDB_MNIST
@@ -27,6 +28,7 @@ COMPARISONS: dict[str, Comparison] = {
         HYPERGRID,
         SANITY_CHECKS,
         NDB_MNIST,
+        IWAE_MNIST,
         HUMAN_RANKS,
         GFLOWNET_HYPERGRID,
         GFLOWNET_BITS,

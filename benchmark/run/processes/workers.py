@@ -34,6 +34,7 @@ PRELOAD = [
     "sklearn.neighbors",
     "scipy.stats",
     f"{__name__.partition('.')[0]}.benchmark.run.stages",
+    "torch._dynamo",  # every optimiser imports it, which takes seconds
 ]
 _PAUSE = 0.5  # seconds between two questions for more work
 # Threads that spin while they wait take the cores of those that work.
