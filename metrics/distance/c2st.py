@@ -20,11 +20,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from ..checks import as_pair
@@ -109,45 +104,15 @@ def _hits(
 
     Shape `(folds, folds, 2 N)`.
     """
+    from .classifiers import untrained  # slow to import, and other metrics do without
+
     hits = np.empty((folds, folds, len(points)), dtype=bool)
     for j in range(folds):
         for k in range(j + 1):
             seen = (fold != j) & (fold != k)
-            model = _model(classifier, seed, int(seen.sum())).fit(points[seen], is_sample[seen])
+            model = untrained(classifier, seed, int(seen.sum())).fit(points[seen], is_sample[seen])
             hits[j, k] = hits[k, j] = model.predict(points) == is_sample
     return hits
-
-
-def _model(classifier: str, seed: int, n: int) -> Any:
-    if classifier == "logistic":
-        return make_pipeline(Within(), StandardScaler(), LogisticRegression(max_iter=1000))
-    net = MLPClassifier(
-        (64, 64),
-        batch_size=min(64, n // 2),
-        learning_rate_init=3e-3,
-        early_stopping=True,
-        n_iter_no_change=25,
-        max_iter=1000,
-        random_state=seed,
-    )
-    return make_pipeline(Within(), StandardScaler(), net)
-
-
-class Within(TransformerMixin, BaseEstimator):
-    """Draws far values in: a single one would leave no width to all others.
-
-    The bounds are the quantiles at 0.5 and 99.5 %, moved outwards by ten times their distance.
-    """
-
-    def fit(self, x: np.ndarray, y: Any = None) -> Within:
-        low, high = np.quantile(x, [0.005, 0.995], axis=0)
-        room = 10 * np.where(high > low, high - low, 1.0)
-        self.low_, self.high_ = low - room, high + room
-        return self
-
-    def transform(self, x: np.ndarray) -> np.ndarray:
-        """Returns the points within the bounds, shape `(N, D)`."""
-        return x.clip(self.low_, self.high_)
 
 
 def _variances(hits: np.ndarray, single: np.ndarray, fold: np.ndarray) -> tuple[float, float]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import ot
 import torch
 from torch import Tensor
 
@@ -107,6 +106,8 @@ def _solve(
     x: Tensor, y: Tensor, e: float, iterations: int, tolerance: float
 ) -> tuple[Tensor, Tensor, float]:
     """Returns potentials f and g, whose means add up to OT_e, and the marginals' error."""
+    import ot  # slow to import, and other metrics do without
+
     a, b = x.new_full((len(x),), 1 / len(x)), y.new_full((len(y),), 1 / len(y))
     plan, log = ot.bregman.sinkhorn_log(
         a, b, squared_distances(x, y), e, iterations, tolerance, log=True, warn=False

@@ -11,7 +11,6 @@ normal, with the variance of the optimal potentials.
 
 from __future__ import annotations
 
-import ot
 import torch
 from torch import Tensor
 
@@ -40,6 +39,8 @@ def wasserstein(samples: Tensor, reference: Tensor) -> Estimate:
         ValueError: See `checks.as_pair`.
         RuntimeError: The solver stopped short of the optimum.
     """
+    import ot  # slow to import, and other metrics do without
+
     x, y = as_pair(samples, reference)
     if x.shape[1] == 1:
         return sliced_wasserstein(x, y)

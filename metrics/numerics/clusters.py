@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -21,6 +20,8 @@ def cluster_centers(x: Tensor, k: int, seed: int) -> Tensor:
         k: Number of clusters.
         seed: Seed of k-means++.
     """
+    from sklearn.cluster import KMeans  # slow to import, and most metrics do without
+
     rows = (x - x.mean(dim=0))[shuffled_order(x)].cpu().numpy()
     with threadpool_limits(1):
         found = KMeans(k, n_init=1, random_state=seed).fit(rows).cluster_centers_

@@ -19,12 +19,17 @@ DOMAINS = {
     "grid": Domain((2,), levels=8, layout="grid", environment=Grid(2, 8)),
 }
 NEURAL = {name: cls for name, cls in MODELS.items() if hasattr(cls, "players")}
-CASES = [
-    (name, word)
-    for name, cls in NEURAL.items()
-    for word, domain in DOMAINS.items()
-    if cls.supports(domain) is None
-]
+EXEMPLARS = {"vae", "gan", "nsf", "made", "transformer", "ddpm", "flow-matching", "ebm", "gmmn"}
+
+
+def cases():
+    """Exemplars everywhere, the others on the first domain that they take; the rest is slow."""
+    for name, cls in NEURAL.items():
+        taken = [word for word, domain in DOMAINS.items() if cls.supports(domain) is None]
+        for word in taken:
+            quick = name in EXEMPLARS or word == taken[0]
+            yield pytest.param(name, word, marks=() if quick else pytest.mark.slow)
+
 
 TWICE = ("meanflow", "mmd-gan")  # whose losses differentiate an encoder or U-Net twice
 
@@ -51,7 +56,7 @@ def moved(model, device):
     return model
 
 
-@pytest.mark.parametrize(("name", "word"), CASES)
+@pytest.mark.parametrize(("name", "word"), cases())
 def test_loss_samples_and_likelihoods_stay_on_the_device(name, word, request):
     if word == "digits" and name in TWICE:
         pytest.skip("the stand-in has no second derivative of group normalisation")

@@ -18,7 +18,12 @@ def with_one_far(x, where=1e20):
     return x
 
 
-@pytest.mark.parametrize("where", [1e6, 1e12, 1e20])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "where", [pytest.param(1e6, marks=SLOW), pytest.param(1e12, marks=SLOW), 1e20]
+)
 def test_one_far_point_moves_bounded_metrics_by_its_share_alone(where):
     x, y, n = normal(400), normal(400, shift=1.0, seed=1), 400
     far = with_one_far(x, where)

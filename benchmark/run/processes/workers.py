@@ -31,7 +31,6 @@ Next = Callable[[], "Work | None"]
 # What the server imports before it forks; importing must start no thread and touch no GPU.
 PRELOAD = [
     "torch",
-    "sklearn.neighbors",
     "scipy.stats",
     f"{__name__.partition('.')[0]}.benchmark.run.stages",
     "torch._dynamo",  # every optimiser imports it, which takes seconds
@@ -104,7 +103,7 @@ def run_local(
                     try:
                         with _environment(threads):
                             packed = pickle.dumps((run, item))
-                            future = start(packed, printed, threads, os.getpid(), gpu)
+                            future = _started(start, packed, printed, threads, os.getpid(), gpu)
                         running[future] = item
                         places[future] = gpu or ""
                     except OSError as error:  # the server or the system has no process to give
@@ -119,6 +118,15 @@ def run_local(
     finally:
         if running:
             _stop(options["name"], running)
+
+
+def _started(start: Callable[..., Future[Any]], *given: Any) -> Future[Any]:
+    """Starts a process; once more where the server that forks them ended as it was asked."""
+    try:
+        return start(*given)
+    except (EOFError, ConnectionError):
+        time.sleep(_PAUSE)  # until its end is known, so that another is started
+        return start(*given)
 
 
 def _stop(name: str, running: Iterable[Future[Any]]) -> None:

@@ -1,5 +1,6 @@
 """Langevin chains leave their law alone, and a stream of paths goes on where it stood."""
 
+import pytest
 import torch
 from dgmbench.baselines.samplers.continuous_gflownet import ContinuousGFlowNet
 from dgmbench.baselines.samplers.local_search import Alternating, LocalSearch
@@ -77,6 +78,7 @@ def test_a_batch_of_one_path_is_enough():
         assert model.sample(3).shape == (3, 2)
 
 
+@pytest.mark.slow
 def test_a_search_finds_modes_that_paths_miss():
     """Two far modes: the policy's own noise reaches both basins, its loss alone one of them."""
 

@@ -48,7 +48,7 @@ def test_a_vae_is_itself_and_ais_is_tighter_than_its_elbo():
     assert float((found.value - elbo).mean()) > 0
 
 
-@pytest.mark.parametrize("cls", [GAN, GMMN])
+@pytest.mark.parametrize("cls", [GAN, pytest.param(GMMN, marks=pytest.mark.slow)])
 def test_a_generator_has_noise_that_val_chooses(cls):
     with seeded(0):
         model = cls(PLANE, latent=2, hidden=(8,)).eval()
@@ -148,7 +148,9 @@ def test_draws_of_the_noise_tell_the_gap_of_dequantisation():
     assert question("draws", None).bound(real, task_of(PLANE, real), rows(PLANE)) is None
 
 
-@pytest.mark.parametrize("cls", [FlowMatching, EDM, FFJORD])
+@pytest.mark.parametrize(
+    "cls", [FFJORD, *(pytest.param(c, marks=pytest.mark.slow) for c in (FlowMatching, EDM))]
+)
 def test_a_flow_is_integrated_at_two_tolerances(cls):
     with seeded(0):
         model = cls(PLANE, likelihood_steps=100).eval()

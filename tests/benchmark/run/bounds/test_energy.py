@@ -45,6 +45,7 @@ def test_gibbs_moves_leave_the_path_alone():
     torch.testing.assert_close(moved[:, 0].mean(0), exact, rtol=0, atol=0.01)
 
 
+@pytest.mark.slow
 def test_brackets_of_rbms_hold_the_enumerated_normaliser():
     held = 0
     for seed in range(100):

@@ -138,7 +138,7 @@ def test_workers_share_the_gpus_out(items):
     assert done(items.gpu, [0]) == {0: os.environ.get("CUDA_VISIBLE_DEVICES")}
 
 
-@pytest.mark.parametrize("given", ["", "3"])
+@pytest.mark.parametrize("given", [pytest.param("", marks=pytest.mark.slow), "3"])
 def test_threads_wait_without_spinning_and_the_user_says_how_many(items, given):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -179,7 +179,7 @@ def test_nothing_outlives_the_harness(tmp_path, how):
         # What a shell starts in the background ignores Ctrl-C, and so would the harness.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    deadline = time.time() + 60
+    deadline = time.time() + 180  # of a busy machine
     while not (tmp_path / "ready").exists():
         assert time.time() < deadline and harness.poll() is None
         time.sleep(0.05)
@@ -193,7 +193,6 @@ def test_a_server_that_is_killed_is_started_again(items):
     from multiprocessing import forkserver
 
     os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
-    time.sleep(0.3)
     assert done(items.double, range(5)) == {k: 2 * k for k in range(5)}
 
 
