@@ -296,8 +296,8 @@ def _unfit(row: Row, column: Column, rows: Sequence[Row]) -> str:
         return f"better than the oracle by more than three standard errors, as {as_what}"
     noise = controls.get("noise")
     if noise is not None and cell.value is not None and noise.value is not None:
-        if cell.stderr and alike(cell, noise):
-            return "its error bar does not tell it from noise"
+        if alike(cell, noise):
+            return "its error bar does not tell it from noise" if cell.stderr else "as noise has it"
     if column.theme in _ABOVE_FLOORS:
         ahead = [
             name

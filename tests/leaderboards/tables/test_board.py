@@ -329,6 +329,21 @@ def test_what_its_error_bar_does_not_tell_from_noise_is_never_best():
     assert "does not tell it from noise" in only_cells(found)["a"].remark
 
 
+def test_what_noise_has_too_is_never_best_though_it_has_no_error():
+    """No mode found in any seed is known without error, and was best where others had one."""
+
+    def modes(value, stderr):
+        return Score(metric="modes_captured", value=value, stderr=stderr, direction="higher")
+
+    oracle = record("oracle", modes(60.0, 0.0), family="control")
+    noise = record("noise", modes(0.0, 0.0), family="control", is_floor=True)
+    some = [record("a", modes(v, 0.1), seed=seed) for seed, v in enumerate((5.0, 6.0, 11.0))]
+    none = [record("b", modes(0.0, 0.0), seed=seed) for seed in range(3)]
+    cells = only_cells(board("t", [oracle, noise, *some, *none]))
+    assert not cells["b"].best and "as noise has it" in cells["b"].remark
+    assert not cells["a"].best and "does not tell it from noise" in cells["a"].remark
+
+
 def test_few_seeds_tell_less_from_noise_than_one_error_bar():
     """Three seeds need 4.3 errors: ties with the best are as wide, and must not reach noise."""
     noise = record("noise", mmd(0.034, 0.001), family="control", is_floor=True)
