@@ -297,7 +297,8 @@ def _unfit(row: Row, column: Column, rows: Sequence[Row]) -> str:
     noise = controls.get("noise")
     if noise is not None and cell.value is not None and noise.value is not None:
         if alike(cell, noise):
-            return "its error bar does not tell it from noise" if cell.stderr else "as noise has it"
+            told = "its error bar does not tell it from noise"
+            return told if cell.stderr else "as noise has it"
     if column.theme in _ABOVE_FLOORS:
         ahead = [
             name
