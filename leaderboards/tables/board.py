@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -275,22 +276,37 @@ def _warning(column: Column, rows: Sequence[Row]) -> str:
 
 def _judged(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
     """Says in each cell what keeps its number from being called best."""
-    judged = []
-    for row in rows:
-        cells = dict(row.cells)
-        for column in columns:
-            why = "" if row.is_control else _unfit(row, column, rows)
-            if why:
-                remark = "; ".join(filter(None, (cells[column].remark.rstrip("."), why)))
-                cells[column] = replace(cells[column], remark=remark, unfit=True)
-        judged.append(replace(row, cells=cells))
-    return judged
+    cells = {row.model: dict(row.cells) for row in rows}
+    for column in columns:
+        for model, why in _unfit(column, rows).items():
+            cell = cells[model][column]
+            remark = "; ".join(filter(None, (cell.remark.rstrip("."), why)))
+            cells[model][column] = replace(cell, remark=remark, unfit=True)
+    return [replace(row, cells=cells[row.model]) for row in rows]
 
 
-def _unfit(row: Row, column: Column, rows: Sequence[Row]) -> str:
-    """The reason why a number may not be best, whatever the others are."""
-    cell = row.cells[column]
-    controls = {other.model: other.cells[column] for other in rows if other.is_control}
+def _unfit(column: Column, rows: Sequence[Row]) -> dict[str, str]:
+    """The reasons why numbers of a column may not be best, by the row's name."""
+    found, behind = {}, {}
+    ours = {row.model: row.cells[column] for row in rows if not row.is_control}
+    for model, cell in ours.items():
+        if why := _beside_controls(cell, column, rows):
+            found[model] = why
+        elif ahead := _floors_ahead(model, cell, column, rows):
+            found[model] = f"below the floor: {', '.join(ahead)}"
+            behind[model] = cell
+    # A wide error bar alone, which reaches a floor, makes no number better than those behind it.
+    sign = 1 if column.direction == "lower" else -1
+    for model, cell in ours.items():
+        better = [n for n, b in behind.items() if sign * (_number(cell) - _number(b)) > 0]
+        if better and model not in found:
+            found[model] = f"worse than what is below the floor: {', '.join(better)}"
+    return found
+
+
+def _beside_controls(cell: Entry, column: Column, rows: Sequence[Row]) -> str:
+    """What the controls say against a number."""
+    controls = {row.model: row.cells[column] for row in rows if row.is_control}
     if "oracle" in controls and too_good(cell, controls["oracle"], column.direction):
         as_what = "scattered samples are" if column.metric in _DIVERSITY else "collapse is"
         return f"better than the oracle by more than three standard errors, as {as_what}"
@@ -298,15 +314,24 @@ def _unfit(row: Row, column: Column, rows: Sequence[Row]) -> str:
     if noise is not None and cell.value is not None and noise.value is not None:
         if alike(cell, noise):
             told = "its error bar does not tell it from noise"
-            return told if cell.stderr else "as noise has it"
-    if column.theme in _ABOVE_FLOORS:
-        ahead = [
-            name
-            for name, floor in _floors(column, rows)
-            if name != row.model and worse_than(cell, floor, column.direction)
-        ]
-        return f"below the floor: {', '.join(dict.fromkeys(ahead))}" if ahead else ""
+            return told if cell.stderr else "noise has the same"
     return ""
+
+
+def _floors_ahead(model: str, cell: Entry, column: Column, rows: Sequence[Row]) -> list[str]:
+    """The floors that a number is worse than by more than chance, where that counts."""
+    if column.theme not in _ABOVE_FLOORS:
+        return []
+    ahead = [
+        name
+        for name, floor in _floors(column, rows)
+        if name != model and worse_than(cell, floor, column.direction)
+    ]
+    return list(dict.fromkeys(ahead))
+
+
+def _number(cell: Entry) -> float:
+    return math.nan if cell.value is None else cell.value
 
 
 def _floors(column: Column, rows: Sequence[Row]) -> list[tuple[str, Entry]]:

@@ -9,6 +9,7 @@ import torch
 from dgmbench.baselines import MODELS
 from dgmbench.benchmark.contract.model import Likelihood
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
+from dgmbench.benchmark.suites.panels import EXEMPLARS
 from dgmbench.benchmark.tasks.rewards.environments import Grid
 
 DOMAINS = {
@@ -19,7 +20,6 @@ DOMAINS = {
     "grid": Domain((2,), levels=8, layout="grid", environment=Grid(2, 8)),
 }
 NEURAL = {name: cls for name, cls in MODELS.items() if hasattr(cls, "players")}
-EXEMPLARS = {"vae", "gan", "nsf", "made", "transformer", "ddpm", "flow-matching", "ebm", "gmmn"}
 
 
 def cases():
@@ -27,7 +27,7 @@ def cases():
     for name, cls in NEURAL.items():
         taken = [word for word, domain in DOMAINS.items() if cls.supports(domain) is None]
         for word in taken:
-            quick = name in EXEMPLARS or word == taken[0]
+            quick = name in (*EXEMPLARS, "transformer") or word == taken[0]
             yield pytest.param(name, word, marks=() if quick else pytest.mark.slow)
 
 

@@ -9,6 +9,7 @@ from dgmbench.baselines.controls.control import Control
 from dgmbench.baselines.training import NeuralModel
 from dgmbench.benchmark.contract.model import Budget, GenerativeModel, Likelihood, seeded
 from dgmbench.benchmark.contract.task import Domain, Modes, Task
+from dgmbench.benchmark.suites.panels import EXEMPLARS
 from dgmbench.benchmark.tasks import load_task
 from dgmbench.benchmark.tasks.rewards.environments import Grid, Subsets
 
@@ -61,7 +62,6 @@ DOMAINS = {
 }
 # Each family's exemplar, and what trains at once, is tried on every sort of domain in each run;
 # the other members on one of them, and on the rest in the slow tests.
-EXEMPLARS = {"vae", "gan", "nsf", "made", "transformer", "ddpm", "flow-matching", "ebm", "gmmn"}
 
 
 def first_domain(name: str) -> str:
@@ -73,7 +73,7 @@ def first_domain(name: str) -> str:
 def case(name: str, word: str):
     quick = (
         word == first_domain(name)
-        or name in EXEMPLARS
+        or name in (*EXEMPLARS, "transformer")
         or not issubclass(MODELS[name], NeuralModel)
     )
     marks = () if quick else (pytest.mark.slow,)

@@ -106,8 +106,9 @@ def run_local(
                             future = _started(start, packed, printed, threads, os.getpid(), gpu)
                         running[future] = item
                         places[future] = gpu or ""
-                    except OSError as error:  # the server or the system has no process to give
-                        yield item, Lost(item, "killed", f"no process for it: {error.strerror}")
+                    except (OSError, EOFError) as error:  # the server or the system has none
+                        why = getattr(error, "strerror", None) or "the server of processes ended"
+                        yield item, Lost(item, "killed", f"no process for it: {why}")
             if more and not running:  # `wait` returns at once where there is nothing to wait for
                 time.sleep(_PAUSE)
             # The time limit lets Ctrl-C through on every platform.

@@ -287,6 +287,19 @@ def test_nobody_behind_a_floor_is_best_whatever_its_estimator():
     assert cells["ahead"].best and not cells["behind"].best
 
 
+def test_a_wide_error_bar_is_no_better_than_what_is_below_the_floor():
+    """Three seeds far apart reach the floor, and stood bold behind two that were told from it."""
+    floor = over_seeds("plain", mmd(0.1, 0.01), family="classical", is_floor=True)
+    sharp = [record("sharp", mmd(v, 0.01), seed=s) for s, v in enumerate((0.29, 0.3, 0.31))]
+    wide = [record("wide", mmd(v, 0.01), seed=s) for s, v in enumerate((0.2, 1.0, 3.0))]
+    ahead = [record("ahead", mmd(v, 0.01), seed=s) for s, v in enumerate((0.02, 0.2, 0.6))]
+    cells = only_cells(board("t", [*floor, *sharp, *wide]))
+    assert cells["sharp"].remark == "below the floor: plain"
+    assert cells["wide"].remark == "worse than what is below the floor: sharp"
+    assert not cells["sharp"].best and not cells["wide"].best
+    assert only_cells(board("t", [*floor, *sharp, *ahead]))["ahead"].best
+
+
 def test_a_floor_behind_another_is_no_better_than_the_models_behind_it():
     exact = nll([1.0, 1.1, 0.9], estimator="exact", protocol="exact")
     dull = nll([0.4, 0.5, 0.3], estimator="exact", protocol="exact")
@@ -340,7 +353,7 @@ def test_what_noise_has_too_is_never_best_though_it_has_no_error():
     some = [record("a", modes(v, 0.1), seed=seed) for seed, v in enumerate((5.0, 6.0, 11.0))]
     none = [record("b", modes(0.0, 0.0), seed=seed) for seed in range(3)]
     cells = only_cells(board("t", [oracle, noise, *some, *none]))
-    assert not cells["b"].best and "as noise has it" in cells["b"].remark
+    assert not cells["b"].best and "noise has the same" in cells["b"].remark
     assert not cells["a"].best and "does not tell it from noise" in cells["a"].remark
 
 
