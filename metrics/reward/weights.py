@@ -21,7 +21,7 @@ from torch import Tensor
 from ..estimate import Estimate, EstimatedMetric
 from ..numerics.row_mean import RowMean, mean_estimate, row_moments, rows_of
 
-FEW = 50  # effective samples below which their number is no guide
+FEW = 200  # effective samples below which their number is no guide
 
 
 def effective_sample_size(log_weights: Tensor) -> Estimate:
@@ -32,7 +32,8 @@ def effective_sample_size(log_weights: Tensor) -> Estimate:
 
     Returns:
         In (0, 1], with the standard error of the delta method. That is too small where few draws
-        carry the weight, and the note says so.
+        carry the weight, and the note says so; `n` is the effective number itself, since the rest
+        of the draws count for nothing.
 
     Raises:
         ValueError: Not a vector of two rows at least; NaN or +infinity; no finite weight.
@@ -46,10 +47,11 @@ def effective_sample_size(log_weights: Tensor) -> Estimate:
     share = float(first.square() / second)
     slope = 2 * first / second * (w - first) - first.square() / second.square() * (w**2 - second)
     stderr = float(slope.square().mean().sqrt()) / math.sqrt(n)
-    note = "" if share * n >= FEW else f"{share * n:.0f} effective samples: too few for its error"
+    effective = max(round(share * n), 1)
+    note = "" if effective >= FEW else f"{effective} effective samples: too few for its error"
     if stderr == 0:
         note = "all weights are equal"
-    return Estimate(share, stderr, n, note, shared=0.0)
+    return Estimate(share, stderr, effective, note, shared=0.0)
 
 
 def elbo_gap(log_weights: Tensor, log_z: Tensor | float) -> Estimate:
@@ -90,7 +92,7 @@ def importance_log_z_error(log_weights: Tensor, log_z: Tensor | float) -> Estima
 
     Returns:
         In nats; the standard error is that of log mean w, by the delta method (see
-        `effective_sample_size`, also for its note).
+        `effective_sample_size`, also for its note and its `n`).
 
     Raises:
         ValueError: See `effective_sample_size`; log Z is not finite.

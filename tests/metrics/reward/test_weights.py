@@ -72,7 +72,14 @@ def test_a_draw_without_reward_makes_the_bound_infinite_and_the_weight_zero():
 
 def test_few_effective_samples_are_told():
     w = torch.cat([torch.zeros(1), torch.full((1000,), -20.0)])
-    assert "effective samples" in effective_sample_size(w).note
+    for found in (effective_sample_size(w), importance_log_z_error(w, 0.0)):
+        assert found.n == 1 and "effective samples" in found.note
+
+
+def test_a_number_rests_on_its_effective_samples():
+    w = torch.cat([torch.zeros(300), torch.full((700,), -50.0)])
+    found = effective_sample_size(w)
+    assert found.n == 300 and found.value == pytest.approx(0.3) and not found.note
 
 
 def test_best_hundred_of_many():
