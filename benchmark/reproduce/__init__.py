@@ -6,6 +6,7 @@ from . import shown
 from .comparison import Comparison
 from .papers.bit_strings import GFLOWNET_BITS
 from .papers.decoders import WU2017
+from .papers.digit_games import KID_MNIST
 from .papers.gflownets import GFLOWNET_HYPERGRID
 from .papers.human_ranks import HUMAN_RANKS
 from .papers.importance import IWAE_MNIST
@@ -15,6 +16,7 @@ from .papers.metric_checks import NDB_MNIST
 from .papers.packing import PACGAN_GRID, PACGAN_RING
 from .papers.plane_flows import CFM_2D
 from .papers.sanity_checks import SANITY_CHECKS
+from .papers.stacks import STACKED_MNIST
 from .papers.two_samples import TWO_SAMPLE_POWER
 from .papers.veegan import VEEGAN_GRID, VEEGAN_HIGH
 
@@ -41,6 +43,8 @@ COMPARISONS: dict[str, Comparison] = {
         CFM_2D,
         TABULAR_GAUSSIAN,
         MAF_TABULAR,
+        STACKED_MNIST,
+        KID_MNIST,
     )
 }
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from ....baselines.adversarial.base import Adversarial
 from ....baselines.players import Player, constant
+from ....baselines.training import NeuralModel
 from ...contract.task import TrainingTask
 
 
-class AsPrinted(Adversarial):
-    """A game on raw points, at rates that stay, without a bound on gradients or an average.
+class AsPrinted(NeuralModel):
+    """Players on raw points, at rates that stay, without a bound on gradients or an average.
 
     It stands before the model in the bases of a class.
     """
