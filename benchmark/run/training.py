@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...baselines.checkpoints import Checkpoint
 from ..contract.model import GenerativeModel
+from ..suites.suite import NO_RECIPE
 from .cost import Clock, PeakMemory
 from .seeding import all_seeded, derived_seed
 from .users.user_model import build
@@ -121,7 +122,12 @@ def _cost(
         "training_flops": _number(model, "training_flops"),
         "peak_memory": memory[0],
         "memory_growth": memory[1],
-        "notes": [*dict.fromkeys(getattr(model, "notes", ())), *_own_budget(job), *over],
+        "notes": [
+            *dict.fromkeys(getattr(model, "notes", ())),
+            *_own_budget(job),
+            *_unsearched(job),
+            *over,
+        ],
     }
 
 
@@ -132,6 +138,17 @@ def _own_budget(job: Job) -> list[str]:
         return []
     budget = job.budget
     return [f"its user's own budget: {budget.steps:,} steps of {budget.batch_size:,}"]
+
+
+def _unsearched(job: Job) -> list[str]:
+    """Says that a model has its defaults where the arguments of others were searched."""
+    suite, name = job.suite, job.model.name
+    recipes = suite.recipes.get(job.task.kind, {})
+    recipe = recipes.get(name, NO_RECIPE)
+    known_space = name in suite.spaces and not recipe.own
+    if not known_space or recipe.searched or not any(r.searched for r in recipes.values()):
+        return []
+    return ["its arguments are not searched for this kind of task, as those of others are"]
 
 
 def _over_class(job: Job, core_seconds: float) -> list[str]:

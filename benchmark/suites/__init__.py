@@ -39,6 +39,8 @@ SUITES: dict[str, Suite] = {
     )
 }
 
+STEPS_FROM = "standard"  # the suite whose arguments others take where they have no own ones
+
 
 @cache
 def load_suite(name: str) -> Suite:
@@ -58,10 +60,18 @@ def load_suite(name: str) -> Suite:
 
 def recipes_of(name: str) -> dict[str, dict[str, Recipe]]:
     """Returns the recipes that were chosen for a suite, by kind of task and model."""
-    found = read_choices(name).get("recipes", {})
+    choices = read_choices(name)
+    tried = [found.get("trials", {}) for found in (choices, read_choices(STEPS_FROM))]
+
+    def searched(kind: str, model: str) -> bool:
+        return any(model in trials.get(kind, {}) for trials in tried)
+
     return {
-        kind: {model: Recipe(**recipe) for model, recipe in models.items()}
-        for kind, models in found.items()
+        kind: {
+            model: Recipe(**recipe, searched=searched(kind, model))
+            for model, recipe in models.items()
+        }
+        for kind, models in choices.get("recipes", {}).items()
     }
 
 

@@ -71,6 +71,7 @@ class Recipe:
         converged: Whether its validation loss had stopped to fall at these steps; None where
             nobody looked.
         own: Whether the user asked for this budget, so that it was not chosen for the suite.
+        searched: Whether its arguments won a search, and are not the defaults for want of one.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Recipe:
     batch_size: int | None = None
     converged: bool | None = None
     own: bool = False
+    searched: bool = False
 
 
 NO_RECIPE = Recipe()

@@ -18,7 +18,7 @@ import torch
 
 from ...contract.files import write_atomically
 from ...names import known
-from ...suites import SUITES, choices_path, read_choices, recipes_of
+from ...suites import STEPS_FROM, SUITES, choices_path, read_choices, recipes_of
 from ...suites.suite import ModelSpec, Recipe, Suite
 from ...tasks import Outline, outline_of
 from ..job import refused
@@ -28,8 +28,6 @@ from .halving import halving
 from .trial import Trial, on_val, run_trial, trial_of, whole_run
 
 MOST_TASKS = 3
-# The suite whose choices hold on the same kind of task in suites that have made none.
-STEPS_FROM = "standard"
 
 
 def tune(

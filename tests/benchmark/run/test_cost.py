@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 from dgmbench.benchmark.run.cost import Clock, counted_rows
-from dgmbench.benchmark.run.training import _over_class
-from dgmbench.benchmark.suites import SUITES
+from dgmbench.benchmark.run.training import _over_class, _unsearched
+from dgmbench.benchmark.suites import SUITES, recipes_of
+from dgmbench.benchmark.suites.suite import Recipe
 from torch import nn
 
 PEAK = """
@@ -105,3 +106,25 @@ def test_a_model_above_the_compute_class_is_told():
     (note,) = _over_class(job, 120.0)
     assert note == "trained for 2.0 core-minutes where the suite's class is 1"
     assert _over_class(SimpleNamespace(suite=SUITES["quick"]), 1e6) == []
+
+
+def test_arguments_that_nobody_searched_are_told_beside_those_that_were():
+    recipes = {"plane": {"nsf": Recipe(searched=True), "made": Recipe(), "gan": Recipe(own=True)}}
+    spaces = {name: {} for name in ("nsf", "made", "gan", "vae")}
+    suite = replace(SUITES["quick"], recipes=recipes, spaces=spaces)
+
+    def told(model, kind="plane"):
+        task, name = SimpleNamespace(kind=kind), SimpleNamespace(name=model)
+        return _unsearched(SimpleNamespace(suite=suite, task=task, model=name))
+
+    assert told("made") == told("vae") != []
+    assert "not searched" in told("made")[0]
+    for fair in ("nsf", "gan", "histogram"):  # searched; the user's own; nothing to be searched
+        assert told(fair) == []
+    assert told("made", "image") == []  # nobody's were
+
+
+def test_recipes_know_whose_arguments_were_searched():
+    plane = recipes_of("standard")["plane"]
+    assert plane["nsf"].searched and not plane["glow"].searched
+    assert recipes_of("toy2d")["plane"]["nsf"].searched  # in standard, whose arguments it takes
