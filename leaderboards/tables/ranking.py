@@ -21,6 +21,7 @@ from scipy import special
 # With fewer seeds, or on fewer points, a number is shown and never ranked.
 FEWEST_SEEDS, FEWEST_POINTS = 3, 200
 LEVEL = 0.95
+WIDER = 10.0  # times the error bar of the best: who has more is measured too poorly to tie
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,18 @@ def winners(cells: Mapping[str, Measured], direction: str) -> set[str]:
         return set()
     sign = 1 if direction == "lower" else -1
     best = min(ranked.values(), key=lambda cell: sign * _number(cell))
-    return {name for name, cell in ranked.items() if alike(cell, best)}
+    return {name for name, cell in ranked.items() if ties(cell, best)}
+
+
+def ties(cell: Measured, best: Measured) -> bool:
+    """Whether a number ties with the best of its column.
+
+    Student's t cannot tell them apart, and not for want of measurement alone: an error bar more
+    than ten times as wide as that of the best stands beside whatever is best.
+    """
+    own, least = cell.stderr or 0.0, best.stderr or 0.0
+    near = abs(_number(cell) - _number(best)) <= reach(best, best) * gap_error(best, best)
+    return alike(cell, best) and (near or least == 0 or own <= WIDER * least)
 
 
 def alike(a: Measured, b: Measured) -> bool:

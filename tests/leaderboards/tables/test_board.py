@@ -292,7 +292,7 @@ def test_a_wide_error_bar_is_no_better_than_what_is_below_the_floor():
     floor = over_seeds("plain", mmd(0.1, 0.01), family="classical", is_floor=True)
     sharp = [record("sharp", mmd(v, 0.01), seed=s) for s, v in enumerate((0.29, 0.3, 0.31))]
     wide = [record("wide", mmd(v, 0.01), seed=s) for s, v in enumerate((0.2, 1.0, 3.0))]
-    ahead = [record("ahead", mmd(v, 0.01), seed=s) for s, v in enumerate((0.02, 0.2, 0.6))]
+    ahead = [record("ahead", mmd(v, 0.01), seed=s) for s, v in enumerate((0.02, 0.1, 0.3))]
     cells = only_cells(board("t", [*floor, *sharp, *wide]))
     assert cells["sharp"].remark == "below the floor: plain"
     assert cells["wide"].remark == "worse than what is below the floor: sharp"

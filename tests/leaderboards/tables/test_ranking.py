@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from dgmbench.leaderboards.tables.ranking import (
     Measured,
+    alike,
     gap_error,
     reach,
     separates,
@@ -22,6 +23,20 @@ def test_ties_lie_within_two_errors_of_the_difference_where_no_spread_is_known()
     # The error of the difference is 0.5, so that 1.0 ties and 1.01 does not.
     cells = {"best": Mean(0.0, 0.3), "at": Mean(1.0, 0.4), "beyond": Mean(1.01, 0.4)}
     assert winners(cells, "lower") == {"best", "at"}
+
+
+def test_an_error_bar_that_is_much_wider_than_that_of_the_best_is_no_tie():
+    """Of three seeds one far draw may leave a number that nothing is told from."""
+    best = Mean(0.03, 0.005, drawn=0.004)
+    far = Mean(18_000.0, 18_000.0, drawn=18_000.0)
+    assert alike(far, best) and winners({"best": best, "far": far}, "lower") == {"best"}
+    fair = Mean(0.05, 0.04, drawn=0.03)
+    assert winners({"best": best, "fair": fair}, "lower") == {"best", "fair"}
+    # It ties where it lies within what is known of the best, and with a best without an error.
+    wide = Mean(0.032, 0.5, drawn=0.5)
+    assert winners({"best": best, "wide": wide}, "lower") == {"best", "wide"}
+    cells = {"all modes": Mean(60.0, 0.0), "most": Mean(59.7, 0.3, drawn=0.3)}
+    assert winners(cells, "higher") == {"all modes", "most"}
 
 
 def test_nobody_is_best_below_three_seeds():
