@@ -191,7 +191,7 @@ class GFlowNet(NeuralModel):
         table = f(graph.states)
 
         def look_up(states: Tensor) -> Tensor:
-            rows = graph.rows(environment.code(states)).flatten()
+            rows = graph.rows(states).flatten()
             return table.index_select(0, rows).unflatten(0, states.shape[:-1])
 
         return look_up

@@ -118,10 +118,13 @@ class Environment(ABC):
         """Returns which points `(N, D)` of the domain can be built, bool `(N,)`."""
         return torch.ones(len(points), dtype=torch.bool, device=points.device)
 
+    def place(self, device: torch.device) -> Tensor:
+        """Returns what the entries of a state count for in its code, int64 `(W,)`."""
+        return self.radix ** torch.arange(self.width - 1, -1, -1, device=device)
+
     def code(self, states: Tensor) -> Tensor:
         """Returns a number that no two listed states share, int64: `(..., W)` to `(...)`."""
-        place = self.radix ** torch.arange(self.width - 1, -1, -1, device=states.device)
-        return (states * place).sum(-1)
+        return (states * self.place(states.device)).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ class Graph:
     ends: Tensor
     _codes: Tensor
     _rows: Tensor
+    _place: Tensor
 
     def to(self, device: torch.device) -> Graph:
         """Returns the graph on a device; itself where it is there."""
@@ -149,9 +153,9 @@ class Graph:
         moved = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "layers"}
         return replace(self, **{name: x.to(device) for name, x in moved.items()})
 
-    def rows(self, codes: Tensor) -> Tensor:
-        """Returns the rows of states by their codes, of any shape, on the graph's device."""
-        return self._rows[torch.searchsorted(self._codes, codes)]
+    def rows(self, states: Tensor) -> Tensor:
+        """Returns the rows of states `(..., W)`, shape `(...)`, on the graph's device."""
+        return self._rows[torch.searchsorted(self._codes, (states * self._place).sum(-1))]
 
 
 @lru_cache(maxsize=8)
@@ -177,7 +181,8 @@ def listed(environment: Environment) -> Graph:
     children = torch.full((len(states), environment.moves), -1)
     children[rows, moves] = order[torch.searchsorted(codes, environment.code(after))]
     ends = environment.legal(states)[:, environment.stop].nonzero().squeeze(1)
-    return Graph(states, tuple(layers), children, ends, codes, order)
+    place = environment.place(states.device)
+    return Graph(states, tuple(layers), children, ends, codes, order, place)
 
 
 def _children(environment: Environment, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:

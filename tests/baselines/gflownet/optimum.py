@@ -73,7 +73,7 @@ def optimal(cls, of_domain, **arguments):
 
     class Optimal(cls):
         def policies(self, states):
-            rows = self.graph.rows(environment.code(states))
+            rows = self.graph.rows(states)
             parts = [log_pf[rows], log_pb[rows]]
             if self.has_flow:
                 given = log_flow[rows]
