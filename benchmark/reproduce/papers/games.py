@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from ....baselines.players import Player, constant
 from ....baselines.training import NeuralModel
 from ...contract.task import TrainingTask
+from ..comparison import part
 
 
 class AsPrinted(NeuralModel):
@@ -26,3 +29,17 @@ class AsPrinted(NeuralModel):
         for player in found:
             player.schedule, player.clip = constant, math.inf
         return found
+
+
+def over_seeds(
+    name: str, seeds: Iterable[int], trial: Callable[[int], dict[str, float]]
+) -> dict[str, list[float]]:
+    """Returns the numbers of all seeds by metric; each seed is kept as it comes (`part`).
+
+    Args:
+        name: What is trained, unique in its comparison.
+        seeds: Their seeds.
+        trial: Trains with a seed and returns numbers by metric.
+    """
+    found = [part(f"{name}, seed {seed}", partial(trial, seed)) for seed in seeds]
+    return {metric: [one[metric] for one in found] for metric in found[0]}

@@ -24,9 +24,9 @@ from ...contract.model import Budget, seeded
 from ...contract.task import Domain, TrainingTask
 from ...tasks.densities.mixtures import veegan_grid, veegan_ring
 from ...tasks.outline import Outline
-from ..comparison import Comparison, Finding, Listing, averaged, order, part
+from ..comparison import Comparison, Finding, Listing, averaged, order
 from ..published import those
-from .games import AsPrinted
+from .games import AsPrinted, over_seeds
 
 # The paper's protocol, but for a twentieth of its 400,000 steps and three of its ten trials.
 POINTS, PACKS, STEPS, TRIALS = 100_000, 100, 20_000, range(3)
@@ -110,12 +110,8 @@ def trial(dataset: str, packed: int, seed: int) -> dict[str, float]:
 
 
 def over_trials(dataset: str, method: str) -> dict[str, list[float]]:
-    """Returns the numbers of all trials by metric; each trial is kept as it comes."""
-    found = [
-        part(f"{dataset}, {method}, trial {seed}", partial(trial, dataset, PACKED[method], seed))
-        for seed in TRIALS
-    ]
-    return {metric: [one[metric] for one in found] for metric in SLACK}
+    """Returns the numbers of all trials of a method by metric."""
+    return over_seeds(f"{dataset}, {method}", TRIALS, partial(trial, dataset, PACKED[method]))
 
 
 def pacgan_ring() -> Iterator[Finding | Listing]:

@@ -25,9 +25,10 @@ from ....metrics.diversity.modes import mode_coverage
 from ...contract.model import Budget, seeded
 from ...contract.task import Domain, TrainingTask
 from ...tasks.images.stacked_mnist import classify, stack
-from ..comparison import Comparison, Finding, Listing, averaged, order, part
+from ..comparison import Comparison, Finding, Listing, averaged, order
 from ..published import those
 from .dcgan import Critic, Generator, OfPixels, levels
+from .games import over_seeds
 from .images import MNIST, mnist_images
 
 IMAGES = Domain((3, 28, 28))
@@ -80,11 +81,8 @@ def trial(packed: int, seed: int) -> dict[str, float]:
 
 
 def of_seeds(method: str) -> dict[str, list[float]]:
-    """Returns the numbers of all seeds by metric; each seed is kept as it comes."""
-    found = [
-        part(f"{method}, seed {seed}", partial(trial, PACKED[method], seed)) for seed in SEEDS
-    ]
-    return {metric: [one[metric] for one in found] for metric in SLACK}
+    """Returns the numbers of all seeds of a method by metric."""
+    return over_seeds(method, SEEDS, partial(trial, PACKED[method]))
 
 
 def stacked_mnist() -> Iterator[Finding | Listing]:

@@ -33,9 +33,9 @@ from ...contract.model import Budget, seeded
 from ...contract.task import Domain, TrainingTask
 from ...tasks.densities.highdim import FLAT, NOISY, SHIFTS, veegan_1200_assign, veegan_1200_draw
 from ...tasks.densities.mixtures import veegan_grid
-from ..comparison import Comparison, Finding, Listing, averaged, order, part
+from ..comparison import Comparison, Finding, Listing, averaged, order
 from ..published import those
-from .games import AsPrinted
+from .games import AsPrinted, over_seeds
 
 # The authors' notebook: noise that is reconstructed, and one coordinate that is not.
 NOISE, EXTRA, WIDTH, LR, BETAS = 254, 1, 128, 1e-3, (0.5, 0.999)
@@ -186,20 +186,16 @@ def _counted(labels: Tensor, count: int) -> dict[str, float]:
     return dict(zip(METRICS, values, strict=True))
 
 
-def over_seeds(dataset: str, method: str) -> dict[str, list[float]]:
-    """Returns the numbers of all seeds by metric; each seed is kept as it comes."""
-    found = [
-        part(f"{dataset}, {method}, seed {seed}", partial(trial, dataset, method, seed))
-        for seed in SEEDS
-    ]
-    return {metric: [one[metric] for one in found] for metric in found[0]}
+def of_seeds(dataset: str, method: str) -> dict[str, list[float]]:
+    """Returns the numbers of all seeds of a method by metric."""
+    return over_seeds(f"{dataset}, {method}", SEEDS, partial(trial, dataset, method))
 
 
 def veegan_grid_modes() -> Iterator[Finding | Listing]:
     """Table 1 on the grid: VEEGAN's numbers, and the order of the three."""
     rows = those("veegan_synthetic", dataset=GRID, method="VEEGAN")
     for row in rows:
-        mean, error = averaged(over_seeds(GRID, "VEEGAN")[row.metric])
+        mean, error = averaged(of_seeds(GRID, "VEEGAN")[row.metric])
         yield Finding(row, mean, error, SLACK[row.metric])
     yield from _orders(GRID)
 
@@ -214,7 +210,7 @@ def _orders(dataset: str) -> Iterator[Finding | Listing]:
     rows = {(row.method, row.metric): row for row in those("veegan_synthetic", dataset=dataset)}
     for first, second in ORDERS:
         for metric in METRICS:
-            ours = [over_seeds(dataset, method)[metric] for method in (first, second)]
+            ours = [of_seeds(dataset, method)[metric] for method in (first, second)]
             yield order(rows[first, metric], rows[second, metric], *ours)
     named = {
         "modes_captured": "Modes",
@@ -223,7 +219,7 @@ def _orders(dataset: str) -> Iterator[Finding | Listing]:
         "high_quality_of_noise": "High quality, by chi-square, %",
     }
     law = laws()[dataset]
-    lines = [_line(method, over_seeds(dataset, method)) for method in METHODS]
+    lines = [_line(method, of_seeds(dataset, method)) for method in METHODS]
     columns = ("Method", *named.values())[: len(lines[0])]
     yield Listing(
         f"Mean ± standard error over {len(SEEDS)} seeds of {law.steps:,} steps of {law.batch}",
