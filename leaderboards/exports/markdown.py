@@ -41,7 +41,8 @@ def leaderboard_md(
         f"# {escape(title)}",
         *(["\n".join(where)] if where else []),
         "Every number is value ± standard error. Bold: among models with three seeds or more, the "
-        "best of its column and all that Student's t cannot tell from it at the level of 5 %. "
+        "best of its column and all that Student's t cannot tell from it at the level of 5 %, but "
+        "for error bars ten times as wide as its own. "
         "Models that learn from samples and models that learn from a reward are ranked apart. "
         "Controls, models whose samples are copies, and numbers alone in their column are never "
         "best.",
