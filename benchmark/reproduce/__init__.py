@@ -6,19 +6,19 @@ from . import shown
 from .comparison import Comparison
 from .papers.bit_strings import GFLOWNET_BITS
 from .papers.decoders import WU2017
-from .papers.digit_games import KID_MNIST
+from .papers.games.digit_games import KID_MNIST
+from .papers.games.packing import PACGAN_GRID, PACGAN_RING
+from .papers.games.stacks import STACKED_MNIST
+from .papers.games.veegan import VEEGAN_GRID, VEEGAN_HIGH
 from .papers.gflownets import GFLOWNET_HYPERGRID
 from .papers.human_ranks import HUMAN_RANKS
 from .papers.importance import IWAE_MNIST
 from .papers.known_answers import FID_BIAS, HUMAN_ERROR, HYPERGRID, PRDC_GAUSSIANS, VENDI
 from .papers.maf_tables import MAF_TABULAR, TABULAR_GAUSSIAN
 from .papers.metric_checks import NDB_MNIST
-from .papers.packing import PACGAN_GRID, PACGAN_RING
 from .papers.plane_flows import CFM_2D
-from .papers.sanity_checks import SANITY_CHECKS
-from .papers.stacks import STACKED_MNIST
+from .papers.sanity.checks import SANITY_CHECKS
 from .papers.two_samples import TWO_SAMPLE_POWER
-from .papers.veegan import VEEGAN_GRID, VEEGAN_HIGH
 
 COMPARISONS: dict[str, Comparison] = {
     comparison.name: comparison

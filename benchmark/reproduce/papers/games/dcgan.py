@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ....baselines.streams import Rows
-from ...contract.task import TrainingTask
-from .games import AsPrinted
+from .....baselines.streams import Rows
+from ....contract.task import TrainingTask
+from .as_printed import AsPrinted
 
 SIZES = (2, 4, 7, 14, 28)  # of the images, from the noise to the pixels
 START = 0.02  # standard deviation of weights

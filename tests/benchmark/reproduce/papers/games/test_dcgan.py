@@ -8,7 +8,7 @@ import torch
 from dgmbench.benchmark.contract.model import Budget, seeded
 from dgmbench.benchmark.contract.task import TrainingTask
 from dgmbench.benchmark.reproduce.comparison import Finding, Listing
-from dgmbench.benchmark.reproduce.papers import dcgan, digit_games, stacks
+from dgmbench.benchmark.reproduce.papers.games import dcgan, digit_games, stacks
 
 MNIST = np.random.RandomState(0).randint(0, 256, (40, 1, 28, 28)).astype(np.uint8)
 

@@ -25,17 +25,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ....baselines.adversarial.gan import GAN
-from ....baselines.nets.mlp import MLP
-from ....baselines.players import Player
-from ....metrics.diversity.modes import mode_coverage
-from ...contract.model import Budget, seeded
-from ...contract.task import Domain, TrainingTask
-from ...tasks.densities.highdim import FLAT, NOISY, SHIFTS, veegan_1200_assign, veegan_1200_draw
-from ...tasks.densities.mixtures import veegan_grid
-from ..comparison import Comparison, Finding, Listing, averaged, order
-from ..published import those
-from .games import AsPrinted, over_seeds
+from .....baselines.adversarial.gan import GAN
+from .....baselines.nets.mlp import MLP
+from .....baselines.players import Player
+from .....metrics.diversity.modes import mode_coverage
+from ....contract.model import Budget, seeded
+from ....contract.task import Domain, TrainingTask
+from ....tasks.densities.highdim import FLAT, NOISY, SHIFTS, veegan_1200_assign, veegan_1200_draw
+from ....tasks.densities.mixtures import veegan_grid
+from ...comparison import Comparison, Finding, Listing, averaged, order
+from ...published import those
+from .as_printed import AsPrinted, over_seeds
 
 # The authors' notebook: noise that is reconstructed, and one coordinate that is not.
 NOISE, EXTRA, WIDTH, LR, BETAS = 254, 1, 128, 1e-3, (0.5, 0.999)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from ....baselines.players import Player, constant
-from ....baselines.training import NeuralModel
-from ...contract.task import TrainingTask
-from ..comparison import part
+from .....baselines.players import Player, constant
+from .....baselines.training import NeuralModel
+from ....contract.task import TrainingTask
+from ...comparison import part
 
 
 class AsPrinted(NeuralModel):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....metrics import (
+from .....metrics import (
     alpha_precision,
     beta_recall,
     clipped_coverage,
@@ -28,9 +28,9 @@ from ....metrics import (
     probabilistic_precision,
     probabilistic_recall,
 )
-from ..comparison import Comparison, Finding, Listing, part
-from ..published import those
-from .sanity_experiments import (
+from ...comparison import Comparison, Finding, Listing, part
+from ...published import those
+from .experiments import (
     Array,
     Draws,
     cube_of_samples,
@@ -49,7 +49,7 @@ from .sanity_experiments import (
     with_outlier,
     with_pareto,
 )
-from .sanity_rules import (
+from .rules import (
     Rule,
     Verdict,
     at,

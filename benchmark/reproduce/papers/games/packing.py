@@ -18,15 +18,15 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ....baselines.adversarial.pacgan import PacGAN
-from ....metrics.diversity.modes import mode_coverage
-from ...contract.model import Budget, seeded
-from ...contract.task import Domain, TrainingTask
-from ...tasks.densities.mixtures import veegan_grid, veegan_ring
-from ...tasks.outline import Outline
-from ..comparison import Comparison, Finding, Listing, averaged, order
-from ..published import those
-from .games import AsPrinted, over_seeds
+from .....baselines.adversarial.pacgan import PacGAN
+from .....metrics.diversity.modes import mode_coverage
+from ....contract.model import Budget, seeded
+from ....contract.task import Domain, TrainingTask
+from ....tasks.densities.mixtures import veegan_grid, veegan_ring
+from ....tasks.outline import Outline
+from ...comparison import Comparison, Finding, Listing, averaged, order
+from ...published import those
+from .as_printed import AsPrinted, over_seeds
 
 # The paper's protocol, but for a twentieth of its 400,000 steps and three of its ten trials.
 POINTS, PACKS, STEPS, TRIALS = 100_000, 100, 20_000, range(3)

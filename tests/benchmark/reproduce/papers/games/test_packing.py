@@ -6,7 +6,7 @@ import pytest
 import torch
 from dgmbench.benchmark.contract.model import seeded
 from dgmbench.benchmark.reproduce.comparison import Finding, Listing
-from dgmbench.benchmark.reproduce.papers import packing
+from dgmbench.benchmark.reproduce.papers.games import packing
 
 RING, GRID = packing.RING, packing.GRID
 

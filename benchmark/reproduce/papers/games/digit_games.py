@@ -15,20 +15,20 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ....baselines.adversarial.wgan_gp import WGANGP
-from ....baselines.moment.mmd_gan import MMDGAN
-from ....baselines.training import NeuralModel
-from ....metrics.distance.frechet import frechet_distance
-from ....metrics.distance.inception_score import inception_score
-from ....metrics.distance.kernel_distance import kernel_distance
-from ....metrics.features.mnist_cnn import MNISTCNN
-from ...contract.model import Budget, seeded
-from ...contract.task import Domain, TrainingTask
-from ..comparison import Comparison, Finding, Listing, averaged, order
-from ..published import Published, those
+from .....baselines.adversarial.wgan_gp import WGANGP
+from .....baselines.moment.mmd_gan import MMDGAN
+from .....baselines.training import NeuralModel
+from .....metrics.distance.frechet import frechet_distance
+from .....metrics.distance.inception_score import inception_score
+from .....metrics.distance.kernel_distance import kernel_distance
+from .....metrics.features.mnist_cnn import MNISTCNN
+from ....contract.model import Budget, seeded
+from ....contract.task import Domain, TrainingTask
+from ...comparison import Comparison, Finding, Listing, averaged, order
+from ...published import Published, those
+from ..images import MNIST, mnist_images
+from .as_printed import over_seeds
 from .dcgan import Critic, Generator, OfPixels, levels
-from .games import over_seeds
-from .images import MNIST, mnist_images
 
 DATASET = "MNIST (LeNet features, not Inception)"
 IMAGES = Domain((1, 28, 28))

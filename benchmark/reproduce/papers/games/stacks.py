@@ -19,17 +19,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from ....baselines.adversarial.pacgan import PacGAN
-from ....baselines.players import Player
-from ....metrics.diversity.modes import mode_coverage
-from ...contract.model import Budget, seeded
-from ...contract.task import Domain, TrainingTask
-from ...tasks.images.stacked_mnist import classify, stack
-from ..comparison import Comparison, Finding, Listing, averaged, order
-from ..published import those
+from .....baselines.adversarial.pacgan import PacGAN
+from .....baselines.players import Player
+from .....metrics.diversity.modes import mode_coverage
+from ....contract.model import Budget, seeded
+from ....contract.task import Domain, TrainingTask
+from ....tasks.images.stacked_mnist import classify, stack
+from ...comparison import Comparison, Finding, Listing, averaged, order
+from ...published import those
+from ..images import MNIST, mnist_images
+from .as_printed import over_seeds
 from .dcgan import Critic, Generator, OfPixels, levels
-from .games import over_seeds
-from .images import MNIST, mnist_images
 
 IMAGES = Domain((3, 28, 28))
 STACKS, DRAWS, MODES = 128_000, 26_000, 1000

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .sanity_experiments import Array
+from .experiments import Array
 
 Verdict = bool | str | None  # passed, or as which kind; None where nothing is asked
 Rule = Callable[[Array, Array], Verdict]

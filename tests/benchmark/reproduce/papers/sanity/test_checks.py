@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from dgmbench.benchmark.reproduce.papers import sanity_checks as sc
-from dgmbench.benchmark.reproduce.papers.sanity_experiments import _ball, _overlapping, _torus
+from dgmbench.benchmark.reproduce.papers.sanity import checks as sc
+from dgmbench.benchmark.reproduce.papers.sanity.experiments import _ball, _overlapping, _torus
 from dgmbench.benchmark.reproduce.published import those
 
 PLACES = np.linspace(-3, 3, 7)

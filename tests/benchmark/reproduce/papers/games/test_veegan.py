@@ -7,7 +7,7 @@ import pytest
 import torch
 from dgmbench.benchmark.contract.model import seeded
 from dgmbench.benchmark.reproduce.comparison import Finding, Listing
-from dgmbench.benchmark.reproduce.papers import veegan
+from dgmbench.benchmark.reproduce.papers.games import veegan
 
 GRID, HIGH = veegan.GRID, veegan.HIGH
 

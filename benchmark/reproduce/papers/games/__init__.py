@@ -1,0 +1,1 @@
+"""Comparisons of adversarial and moment-matching models, and what they share."""

@@ -1,0 +1,1 @@
+"""The sanity checks of fidelity and diversity metrics."""
