@@ -24,6 +24,7 @@ from ..scoring.by_metric import metric_scores, reads
 from ..scoring.inputs import Inputs
 from ..seeding import all_seeded, derived_seed
 from ..training import made
+from .pace import pace
 
 # Trials see a seed of their own, so that the choice is not fitted to the seeds of the table.
 TRIAL_SEED = 9_001
@@ -103,10 +104,16 @@ def run_trial(trial: Trial) -> Trial:
 
 
 def whole_run(job: Job, task: Task) -> int:
-    """Returns the steps of a whole run: as many as the compute class has time for."""
+    """Returns the steps of a whole run: as many as the compute class has time for.
+
+    On a CPU in seconds of the reference machine, however quick this one is (`pace`).
+    """
     suite = job.suite
     if not suite.core_minutes:
         return suite.budget.steps
+    seconds = 60 * suite.core_minutes
+    if job.device == "cpu":
+        seconds /= pace()
     steps = READINGS
     first = _timed(job, task, steps)
     while True:
@@ -114,7 +121,7 @@ def whole_run(job: Job, task: Task) -> int:
         spent = _timed(job, task, more) - first
         if spent >= max(LEAST, CLEAR * first) or more > MOST_TIMED:
             each = max(spent, LEAST) / (more - READINGS)
-            return two_digits(60 * suite.core_minutes / each)
+            return two_digits(seconds / each)
         steps = more
 
 

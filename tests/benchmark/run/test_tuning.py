@@ -9,6 +9,7 @@ import torch
 from dgmbench.benchmark.contract.model import Budget
 from dgmbench.benchmark.run.job import Job
 from dgmbench.benchmark.run.tuning import halving as search
+from dgmbench.benchmark.run.tuning import pace as paces
 from dgmbench.benchmark.run.tuning import trial as trials
 from dgmbench.benchmark.run.tuning import tune as tuning
 from dgmbench.benchmark.run.tuning.trial import Trial
@@ -127,6 +128,25 @@ def test_steps_follow_from_the_compute_class():
     assert 50 < steps < 20_000
     assert trials.two_digits(123_456) == 120_000
     assert trials.two_digits(7) == 7
+
+
+def test_a_quick_machine_makes_no_more_steps_than_the_reference(monkeypatch):
+    """A machine at twice the pace fits the same steps into half of the core seconds."""
+    suite = replace(SUITES["quick"], core_minutes=1.0)
+    spec = ModelSpec.of("made", suite.models["made"])
+    job = replace(trial(spec, steps=1, batch_size=64).job, suite=suite)
+    for quicker in (1, 2):
+        monkeypatch.setattr(trials, "_timed", lambda job, task, n, q=quicker: 0.01 * n / q)
+        monkeypatch.setattr(trials, "pace", lambda q=quicker: float(q))
+        assert trials.whole_run(job, None) == pytest.approx(60 / 0.01, rel=0.2)
+
+
+def test_the_pace_is_that_of_the_reference_over_ours(monkeypatch):
+    monkeypatch.setattr(paces, "STEPS", 2)
+    assert paces.pace() > 0
+    for ours, expected in ((paces.REFERENCE, 1.0), (paces.REFERENCE / 2, 2.0)):
+        monkeypatch.setattr(paces, "_seconds", lambda s=ours: s)
+        assert paces.pace() == pytest.approx(expected)
 
 
 def test_convergence_is_read_off_the_validation_loss():
