@@ -32,6 +32,7 @@ from .trajectories import (
     rollout,
     terminal_law,
     unroll,
+    walk,
 )
 
 # Longer episodes than this are refused: a step of training would evaluate the net that often.
@@ -182,19 +183,37 @@ class GFlowNet(NeuralModel):
         uniform = (legal / legal.sum(-1, keepdim=True)).to(log_pf)
         return torch.lerp(log_pf.exp(), uniform, self.epsilon)
 
-    def tabulated(self, f: StateMap, queries: int) -> StateMap:
-        """Returns f itself, or a table of f where fewer states exist than `queries`."""
+    def table(self, f: StateMap, queries: int) -> tuple[Graph, Tensor] | None:
+        """Returns the graph and f of all its states; None where `queries` are fewer."""
         environment = self.environment
         if environment.num_states > queries or not environment.is_listed:
-            return f
+            return None
         graph = self.graph.to(self.device)
-        table = f(graph.states)
+        return graph, f(graph.states)
+
+    def tabulated(self, f: StateMap, queries: int) -> StateMap:
+        """Returns f itself, or a table of f where fewer states exist than `queries`."""
+        known = self.table(f, queries)
+        if known is None:
+            return f
+        graph, table = known
 
         def look_up(states: Tensor) -> Tensor:
             rows = graph.rows(states).flatten()
             return table.index_select(0, rows).unflatten(0, states.shape[:-1])
 
         return look_up
+
+    @torch.no_grad()
+    def play(self, n: int, policy: StateMap) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields n episodes by a policy, in parts that bound the memory; see `rollout`."""
+        length, stop = self.environment.length, self.environment.stop
+        known = self.table(policy, n * length)
+        for m in _sizes(n, max(1, STATES_AT_ONCE // length)):
+            if known is None:
+                yield rollout(self.environment, m, policy, self.device)
+            else:
+                yield walk(known[0], m, known[1], stop)
 
     # Training.
 
@@ -212,9 +231,8 @@ class GFlowNet(NeuralModel):
             raise ValueError("Expected a task with a reward, got none.")
 
         def play(n: int) -> Trajectories:
-            with torch.no_grad():
-                policy = self.tabulated(self.behaviour, n * self.environment.length)
-            return self._judged(task, *rollout(self.environment, n, policy, self.device))
+            states, actions = zip(*self.play(n, self.behaviour), strict=True)
+            return self._judged(task, torch.cat(states), torch.cat(actions))
 
         def replay(ends: Tensor) -> Trajectories:
             return self._judged(task, *self.unroll(ends))
@@ -293,20 +311,16 @@ class GFlowNet(NeuralModel):
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws n points by P_F."""
-        length = self.environment.length
-        policy = self.tabulated(self.forward_policy, n * length)
-        sizes = _sizes(n, max(1, STATES_AT_ONCE // length))
-        drawn = [rollout(self.environment, m, policy, self.device)[0][:, -1] for m in sizes]
+        drawn = [states[:, -1] for states, _ in self.play(n, self.forward_policy)]
         return self._points(torch.cat(drawn))
 
     def proposals(self, n: int) -> tuple[Tensor, Tensor]:
         """Draws n points by P_F with log P_F(tau) - log P_B(tau | x); see `GenerativeModel`."""
         with torch.no_grad():
-            found = []
-            for m in _sizes(n, max(1, STATES_AT_ONCE // self.environment.length)):
-                policy = self.tabulated(self.forward_policy, m * self.environment.length)
-                states, actions = rollout(self.environment, m, policy, self.device)
-                found.append((states[:, -1], self.log_ratio(states, actions)))
+            found = [
+                (states[:, -1], self.log_ratio(states, actions))
+                for states, actions in self.play(n, self.forward_policy)
+            ]
             ends, log_q = (torch.cat(parts) for parts in zip(*found, strict=True))
             return self._points(ends), log_q
 

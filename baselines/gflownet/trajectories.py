@@ -79,6 +79,36 @@ def rollout(
 
 
 @torch.no_grad()
+def walk(graph: Graph, n: int, policy: Tensor, stop: int) -> tuple[Tensor, Tensor]:
+    """Plays n episodes from the source of a listed environment: `rollout` by rows of its states.
+
+    An action is drawn by a race: the one whose exponential time of rate P(action) is first.
+
+    Args:
+        graph: The listed environment, on the policy's device.
+        n: Number of episodes.
+        policy: Probabilities of the actions in all states, `(S, M + 1)`.
+        stop: The action that ends an episode.
+
+    Returns:
+        States and actions as `rollout` returns them.
+    """
+    length = len(graph.layers) - 1
+    here = torch.arange(len(graph.states), device=policy.device).unsqueeze(1)
+    after = torch.cat([graph.children, here], dim=1)  # a stop stays where it is
+    row = here.new_zeros(n)
+    action = torch.full_like(row, -1)
+    rows, actions = [], []
+    for waits in policy.new_empty(length, n, policy.shape[1]).exponential_():
+        drawn = (policy[row] / waits).argmax(1)
+        action = torch.where(action == stop, action, drawn)
+        rows.append(row)
+        actions.append(action)
+        row = after[row, action]
+    return graph.states[torch.stack(rows, 1)], torch.stack(actions, 1)
+
+
+@torch.no_grad()
 def unroll(environment: Environment, ends: Tensor, policy: StateMap) -> tuple[Tensor, Tensor]:
     """Draws an episode that ends in each state, backward.
 

@@ -10,12 +10,14 @@ from dgmbench.baselines.gflownet.trajectories import (
     masked_log_softmax,
     rollout,
     unroll,
+    walk,
 )
 from dgmbench.baselines.gflownet.trajectory_balance import TrajectoryBalance
 from dgmbench.benchmark.contract.environment import listed, listed_points
 from dgmbench.benchmark.contract.model import Budget, Likelihood, seeded
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
 from dgmbench.benchmark.tasks.rewards.environments import Grid, Places
+from torch import nn
 
 from .optimum import DOMAINS, log_reward, optimal, optimum, partial_reward
 
@@ -83,6 +85,25 @@ def test_the_exact_law_is_that_of_the_draws(word):
     torch.testing.assert_close(
         model.log_prob(domain.states()).double().exp(), law, rtol=1e-4, atol=0
     )
+
+
+@pytest.mark.parametrize("word", DOMAINS)
+def test_episodes_by_rows_are_those_by_states(word):
+    """By policies without chance, one action per state, in each of which one episode is played."""
+    environment = DOMAINS[word].environment
+    graph = listed(environment)
+    seen = set()
+    with seeded(3):
+        for _ in range(50):
+            legal = environment.legal(graph.states).double()
+            one = nn.functional.one_hot(legal.multinomial(1).squeeze(1), environment.moves + 1)
+            policy = one.float()
+            slow = rollout(environment, 2, lambda s, p=policy: p[graph.rows(s)], CPU)
+            quick = walk(graph, 2, policy, environment.stop)
+            for states, others in zip(slow, quick, strict=True):
+                torch.testing.assert_close(states, others, rtol=0, atol=0)
+            seen.add(tuple(quick[1][0].tolist()))
+    assert len(seen) > 10
 
 
 @pytest.mark.parametrize("word", DOMAINS)
