@@ -20,7 +20,7 @@ from ..tables.small import sizes
 
 OF_TABLES = ("target", "drop", "missing", "categorical")
 OPTIONS = {
-    "csv": OF_TABLES,
+    "csv": (*OF_TABLES, "header"),
     "parquet": OF_TABLES,
     "datasets": OF_TABLES,
     "npz": (),
@@ -58,9 +58,9 @@ class Source:
             raise ValueError(f"Expected {kind}:path, got no path.")
         if options or asked:
             known(f"option of {kind}:", options or [asked], OPTIONS[kind] or ("none",))
-        for name, words in (("missing", ("drop",)), ("categorical", ("codes",))):
-            if options.get(name, words[0]) not in words:
-                raise ValueError(f"Expected {name}={words[0]}, got {name}={options[name]}.")
+        for name, word in (("missing", "drop"), ("categorical", "codes"), ("header", "none")):
+            if options.get(name, word) != word:
+                raise ValueError(f"Expected {name}={word}, got {name}={options[name]}.")
         path = Path(where).expanduser()
         if not path.exists():
             raise ValueError(f"Expected a file or folder at {path}, got none.")

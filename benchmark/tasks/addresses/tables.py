@@ -62,19 +62,63 @@ def _table(source: Source) -> dict[str, NDArray[Any]]:
 
 
 def _frame(source: Source) -> DataFrame:
-    import pandas as pd
-
     try:
         if source.kind == "parquet":
+            import pandas as pd
+
             return pd.read_parquet(source.path)
         if source.kind == "datasets":
             return _saved(source)
-        with source.path.open("rb") as file:
-            head = file.readline(2**16)
-        sep = ";" if b"," not in head and b";" in head else "\t" if b"\t" in head else ","
-        return pd.read_csv(source.path, sep=sep, skipinitialspace=True, na_values="?")
+        return _csv(source)
     except (OSError, EOFError, ValueError) as error:  # pandas' and Arrow's own are ValueErrors
         raise damaged("a whole table", source.path, error) from error
+
+
+def _csv(source: Source) -> DataFrame:
+    """Columns behind a line of names; between semicolons, numbers may have decimal commas."""
+    import pandas as pd
+
+    with source.path.open("rb") as file:
+        head = file.readline(2**16)
+    sep = ";" if b"," not in head and b";" in head else "\t" if b"\t" in head else ","
+    header = None if "header" in source.options else "infer"
+
+    def read(decimal: str) -> DataFrame:
+        return pd.read_csv(
+            source.path,
+            sep=sep,
+            header=header,
+            decimal=decimal,
+            skipinitialspace=True,
+            na_values="?",
+        )
+
+    frame = read(".")
+    if sep == ";" and len(_text(frame)) > len(_text(other := read(","))):
+        return other
+    return frame
+
+
+def _text(frame: DataFrame) -> list[str]:
+    """Names of the columns that hold no numbers."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    return [
+        c for c in frame.columns if not (is_numeric_dtype(frame[c]) or is_bool_dtype(frame[c]))
+    ]
+
+
+def _refuse_nameless(source: Source, frame: DataFrame) -> None:
+    """Refuses a first line of numbers, which would be lost as names; a count of columns is one."""
+    try:
+        names = [float(name) for name in frame.columns]
+    except ValueError:
+        return
+    if [name - names[0] for name in names] != list(range(len(names))):
+        raise ValueError(
+            f"Expected names of columns in the first line of {source.path.name}, got numbers "
+            f"({_listed(list(frame.columns))}): read it as a row with ?header=none."
+        )
 
 
 def _saved(source: Source) -> DataFrame:
@@ -91,16 +135,16 @@ def _saved(source: Source) -> DataFrame:
 
 def _numbers(source: Source, frame: DataFrame) -> NDArray[np.float64]:
     """The columns that are used, as numbers; whatever keeps one from that is told by name."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
     frame.columns = [str(name) for name in frame.columns]
     given = source.options
+    if source.kind == "csv" and "header" not in given:
+        _refuse_nameless(source, frame)
+    if frame.empty:
+        raise ValueError(f"Expected rows of numbers in {source.path.name}, got none.")
     dropped = [name for name in given.get("drop", "").split(",") if name]
     dropped += [given["target"]] if "target" in given else []
     frame = frame.drop(columns=known("column", dropped, frame.columns))
-    text = [
-        c for c in frame.columns if not (is_numeric_dtype(frame[c]) or is_bool_dtype(frame[c]))
-    ]
+    text = _text(frame)
     if text and "categorical" not in given:
         raise ValueError(
             f"Expected numbers in {source.path.name}, got something else in {_listed(text)}: "

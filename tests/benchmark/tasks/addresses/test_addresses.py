@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from dgmbench.benchmark.cli.app import addresses
 from dgmbench.benchmark.contract.record import read_records
 from dgmbench.benchmark.run.execution import execute
@@ -90,14 +91,39 @@ def test_columns_go_as_the_address_says(tmp_path):
     assert (coded.domain.levels, coded.domain.is_nominal) == (3, True)
 
 
+def test_a_first_line_of_numbers_is_no_line_of_names(tmp_path):
+    """It would be lost; but a count of the columns, as tools write it, is one."""
+    rows = np.random.default_rng(0).normal(size=(N, 2))
+    (tmp_path / "bare.csv").write_text("\n".join(f"{a},{b}" for a, b in rows))
+    with pytest.raises(ValueError, match=r"first line of bare.csv, got numbers .*\?header=none"):
+        outline_of(f"csv:{tmp_path / 'bare.csv'}")
+    bare = load_task(f"csv:{tmp_path / 'bare.csv'}?header=none")
+    counted = load_task(csv(tmp_path, pd.DataFrame(rows)))
+    for task in (bare, counted):
+        assert sum(len(x) for x in (task.train, task.val, task.test, task.holdout)) == N
+    with pytest.raises(ValueError, match="Expected header=none, got header=yes"):
+        outline_of(f"csv:{tmp_path / 'bare.csv'}?header=yes")
+
+
+def test_numbers_between_semicolons_may_have_decimal_commas(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(N, 2))
+    lines = [f"{a:.4f};{b:.4f}" for a, b in rows]
+    (tmp_path / "points.csv").write_text("x;y\n" + "\n".join(lines))
+    (tmp_path / "commas.csv").write_text("x;y\n" + "\n".join(lines).replace(".", ","))
+    points, commas = (load_task(f"csv:{tmp_path / n}.csv") for n in ("points", "commas"))
+    torch.testing.assert_close(points.train, commas.train, rtol=0, atol=0)
+
+
 def test_damaged_and_missing_files_are_one_sentence(tmp_path):
     (tmp_path / "t.parquet").write_bytes(b"PAR1 not")
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "names.csv").write_text("a,b\n")
     (tmp_path / "lists.csv").write_text("a\n" + "1\n" * 10)
     for address, said in (
         (f"parquet:{tmp_path / 't.parquet'}", "whole table"),
         (f"csv:{tmp_path / 'empty.csv'}", "whole table"),
         (f"csv:{tmp_path / 'lists.csv'}", "constant a"),
+        (f"csv:{tmp_path / 'names.csv'}", "Expected rows of numbers in names.csv, got none"),
         (f"csv:{tmp_path / 'none.csv'}", "got none"),
         ("csv:", "got no path"),
         ("tsv:x", "one of folder:path, csv:path"),
