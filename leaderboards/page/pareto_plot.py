@@ -11,7 +11,7 @@ from .svg import Axis, axis, drawing, rule, spread_out, thinned, tick_below
 
 _W, _H = 720, 330
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 120, 34, 40
-_LINE = 14  # pixels between two names
+_LINE, _LETTER = 14, 8  # pixels between two names, and of a letter with the room about it
 _NAMED = 12  # among more models, those on the front alone are named
 
 
@@ -43,7 +43,10 @@ def pareto_plot(found: Trade) -> str:
     path = "M" + "L".join(f"{places[m][0]:.1f} {places[m][1]:.1f}" for m in front)
     body.append(f'<path class="line c0" d="{path}"/>')
     named = places if len(places) <= _NAMED else front
-    heights = _apart({m: (places[m][0], places[m][1] + 4) for m in named})
+    # A front falls to the right where lower is better, and rises where higher is: names stand on
+    # its free side.
+    away = 1 if found.quality.direction == "higher" else -1
+    heights = _apart({m: (places[m][0], places[m][1] + 4 + 9 * away) for m in named}, away)
     body += [_point(m, places[m], cells[m][1], y, heights.get(m), m in front) for m in places]
     return drawing(_W, _H, _told(found, front), "".join(body))
 
@@ -72,13 +75,18 @@ def _point(
     )
 
 
-def _apart(places: dict[str, tuple[float, float]]) -> dict[str, float]:
-    """Moves names down from those above them that they would lie on."""
+def _apart(places: dict[str, tuple[float, float]], away: int) -> dict[str, float]:
+    """Moves names up (`away` = -1) or down (1) from others that they would lie on."""
     done: dict[str, tuple[float, float]] = {}
-    for model, (a, b) in sorted(places.items(), key=lambda item: item[1][1]):
-        for other in sorted(d for c, d in done.values() if abs(c - a) < _RIGHT):
+    for model, (a, b) in sorted(places.items(), key=lambda item: away * item[1][1]):
+        near = [
+            away * d
+            for name, (c, d) in done.items()
+            if c < a + _LETTER * len(model) and a < c + _LETTER * len(name)
+        ]
+        for other in (away * d for d in sorted(near)):
             if abs(other - b) < _LINE:
-                b = other + _LINE
+                b = other + away * _LINE
         done[model] = a, b
     return {model: b for model, (_, b) in done.items()}
 
