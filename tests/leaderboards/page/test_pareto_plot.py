@@ -26,11 +26,19 @@ def test_every_model_is_a_point_and_the_front_a_line(found):
     assert len(path.split("L")) == len(found.front)
 
 
-def test_points_at_one_place_have_names_apart(found):
+@pytest.mark.parametrize("direction", ["lower", "higher"])
+def test_points_at_one_place_have_names_apart(found, direction):
+    """All on the free side: above their point where lower is better, else below it."""
     same = {name: (Entry(1.0), Entry(2.0, 0.1)) for name in ("a", "b", "c")}
-    drawn = pareto_plot(replace(found, models=same))
-    heights = [float(y) for y in re.findall(r'<text x="[\d.]+" y="([\d.]+)">[abc]<', drawn)]
+    column = replace(found.quality, direction=direction)
+    drawn = pareto_plot(replace(found, quality=column, models=same))
+    heights = sorted(float(y) for y in re.findall(r'<text x="[\d.]+" y="([\d.]+)">[abc]<', drawn))
     assert len(heights) == 3 and min(b - a for a, b in pairwise(heights)) >= 14
+    (point,) = set(re.findall(r'<circle cx="[\d.]+" cy="([\d.]+)"', drawn))
+    if direction == "lower":
+        assert heights[-1] < float(point)
+    else:
+        assert heights[0] - 10 > float(point)  # `y` is a letter's foot
 
 
 def test_among_many_models_those_on_the_front_are_named(found):
