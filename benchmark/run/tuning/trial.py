@@ -19,12 +19,12 @@ from ...suites.suite import ModelSpec, Suite
 from ...tasks import Outline
 from ..cost import Clock
 from ..job import Job
+from ..pace import pace
 from ..probing import draw, likelihoods
 from ..scoring.by_metric import metric_scores, reads
 from ..scoring.inputs import Inputs
 from ..seeding import all_seeded, derived_seed
 from ..training import made
-from .pace import pace
 
 # Trials see a seed of their own, so that the choice is not fitted to the seeds of the table.
 TRIAL_SEED = 9_001

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from dgmbench.benchmark.run import training
 from dgmbench.benchmark.run.cost import Clock, counted_rows
 from dgmbench.benchmark.run.training import _over_class, _unsearched
 from dgmbench.benchmark.suites import SUITES, recipes_of
@@ -99,12 +100,16 @@ def test_core_seconds_are_those_of_the_process_alone():
     assert clock.seconds() > 0.25
 
 
-def test_a_model_above_the_compute_class_is_told():
-    suite = replace(SUITES["quick"], core_minutes=1.0)
-    job = SimpleNamespace(suite=suite)
-    assert _over_class(job, 80.0) == []
-    (note,) = _over_class(job, 120.0)
-    assert note == "trained for 2.0 core-minutes where the suite's class is 1"
+def test_a_model_above_the_compute_class_is_told(monkeypatch):
+    """In minutes of the reference machine: a slow machine takes longer, and trains no more."""
+    job = SimpleNamespace(suite=replace(SUITES["quick"], core_minutes=1.0))
+    for quicker in (0.5, 1.0, 2.0):
+        monkeypatch.setattr(training, "pace", lambda q=quicker: q)
+        assert _over_class(job, 80.0 / quicker) == []
+        (note,) = _over_class(job, 120.0 / quicker)
+        assert note == (
+            "trained for 2.0 core-minutes of the reference machine where the suite's class is 1"
+        )
     assert _over_class(SimpleNamespace(suite=SUITES["quick"]), 1e6) == []
 
 

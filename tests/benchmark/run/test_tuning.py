@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from dgmbench.benchmark.contract.model import Budget
+from dgmbench.benchmark.run import pace as paces
 from dgmbench.benchmark.run.job import Job
 from dgmbench.benchmark.run.tuning import halving as search
-from dgmbench.benchmark.run.tuning import pace as paces
 from dgmbench.benchmark.run.tuning import trial as trials
 from dgmbench.benchmark.run.tuning import tune as tuning
 from dgmbench.benchmark.run.tuning.trial import Trial

@@ -1,9 +1,9 @@
 """How fast this core trains beside one core of the reference machine.
 
-Steps that fit a compute class are chosen once and hold everywhere. What was chosen on a quick
-machine, or beside other work, would give a model more or less training than the others got; so
-the seconds of a step are counted as those of the reference machine, by a fixed piece of training
-that is timed beside it.
+A compute class is in core seconds of the reference machine. Steps that fit it are chosen once and
+hold everywhere: chosen on a quick machine, or beside other work, they would give a model more or
+less training than the others got. So seconds are counted as those of the reference machine, by a
+fixed piece of training that is timed beside them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from statistics import median
 import torch
 from torch import nn
 
-from ..cost import Clock
+from .cost import Clock
 
 # Core seconds of the fixed training on the reference machine, two cores of an Intel Xeon that are
 # both at work. The nine exemplars took 26 to 73 core seconds on ring-8, half of those of the
@@ -25,9 +25,14 @@ WIDTH, BATCH, STEPS, REPEATS = 128, 256, 100, 5
 def pace() -> float:
     """Returns the reference machine's core seconds per core second of this machine.
 
-    Above 1 where this core is quicker. The median of five timings with one thread.
+    Above 1 where this core is quicker. The median of five timings, with one thread.
     """
-    return REFERENCE / median(_seconds() for _ in range(REPEATS))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return REFERENCE / median(_seconds() for _ in range(REPEATS))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _seconds() -> float:
