@@ -13,7 +13,10 @@ and with any eps >= 0 the same marginals along the flow and along
 
     dX = (b - eps e / g) dt + sqrt(2 eps) dW        (eq. 2.33),
 
-which is drawn with eps = g: its coefficients stay bounded.
+which is drawn with eps = g. Since g' is infinite at both ends, flow and diffusion are followed in
+the time s with t = sin^2(pi s / 2), in which they are bounded: g = sin(pi s) / sqrt(2), and
+
+    dX / ds = (pi / 2) sin(pi s) v + (pi / sqrt(2)) cos(pi s) e.
 """
 
 from __future__ import annotations
@@ -28,8 +31,6 @@ from ...benchmark.contract.task import Domain
 from ..nets.roles import denoiser
 from ..paths.ode import SOLVERS
 from .flow_matching import FlowMatching
-
-EDGE = 1e-3  # times keep so far from 0 and 1, where g' is infinite
 
 
 class Interpolant(FlowMatching):
@@ -83,17 +84,18 @@ class Interpolant(FlowMatching):
         v, e = self.net(x, t).chunk(2, dim=1)
         return v, e
 
-    def velocity(self, x: Tensor, t: Tensor) -> Tensor:
-        """Returns the drift b of the flow, shape `(B, D)`."""
-        v, e = self.both(x, t)
-        return v + d_bump(t)[:, None] * e
+    def velocity(self, x: Tensor, s: Tensor) -> Tensor:
+        """Returns dX / ds of the flow at points `(B, D)` and times s `(B,)`, shape `(B, D)`."""
+        v, e = self.both(x, time(s))
+        return pace(s)[:, None] * v + d_bump(s)[:, None] * e
 
     def loss(self, batch: Tensor) -> Tensor:
         """Returns the squared errors of v and of e, mean over D, for rows `(B, *shape)`."""
         data = self.dequantiser(batch)[0].flatten(1)
         noise, z = torch.randn_like(data), torch.randn_like(data)
-        t = EDGE + (1 - 2 * EDGE) * torch.rand(len(data), device=data.device)
-        v, e = self.both(self.path.point(data, noise, t) + bump(t)[:, None] * z, t)
+        t = torch.rand(len(data), device=data.device)
+        spread = (2 * t * (1 - t)).sqrt()[:, None]
+        v, e = self.both(self.path.point(data, noise, t) + spread * z, t)
         return (v - (data - noise)).square().mean() + (e - z).square().mean()
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
@@ -103,21 +105,30 @@ class Interpolant(FlowMatching):
             return super().draw(n, chosen, count)
         x, gap = self.noise(n), 1 / count
         for k in range(count):
-            t = torch.full((n,), (k + 0.5) * gap, device=self.device)
-            v, e = self.both(x, t)
-            drift = v + (d_bump(t) - 1)[:, None] * e
-            scale = (2 * gap * bump(t)).sqrt()[:, None]
+            s = torch.full((n,), (k + 0.5) * gap, device=self.device)
+            v, e = self.both(x, time(s))
+            fast = pace(s)[:, None]
+            drift = fast * (v - e) + d_bump(s)[:, None] * e
+            scale = (2 * gap * fast * bump(s)[:, None]).sqrt()
             x = x + gap * drift + (scale * torch.randn_like(x) if k + 1 < count else 0)
         return self.points(x)
 
 
-def bump(t: Tensor) -> Tensor:
-    """Returns g(t) = sqrt(2 t (1 - t)) within the edges."""
-    t = t.clamp(EDGE, 1 - EDGE)
-    return (2 * t * (1 - t)).sqrt()
+def time(s: Tensor) -> Tensor:
+    """Returns t = sin^2(pi s / 2)."""
+    return (math.pi / 2 * s).sin().square()
 
 
-def d_bump(t: Tensor) -> Tensor:
-    """Returns g'(t) = (1 - 2 t) / g(t) within the edges; at an edge that of the edge."""
-    t = t.clamp(EDGE, 1 - EDGE)
-    return (1 - 2 * t) / (math.sqrt(2) * (t * (1 - t)).sqrt())
+def pace(s: Tensor) -> Tensor:
+    """Returns dt / ds = (pi / 2) sin(pi s)."""
+    return math.pi / 2 * (math.pi * s).sin()
+
+
+def bump(s: Tensor) -> Tensor:
+    """Returns g = sqrt(2 t (1 - t)) = sin(pi s) / sqrt(2)."""
+    return (math.pi * s).sin() / math.sqrt(2)
+
+
+def d_bump(s: Tensor) -> Tensor:
+    """Returns dg / ds = (pi / sqrt(2)) cos(pi s)."""
+    return math.pi / math.sqrt(2) * (math.pi * s).cos()
