@@ -43,6 +43,7 @@ class GAN(Adversarial):
         lr: Learning rate of the generator.
         pace: How many times faster the discriminator learns.
         betas: See `Adversarial`.
+        packed: See `Adversarial`.
     """
 
     paper = "arXiv:1406.2661"
@@ -58,8 +59,11 @@ class GAN(Adversarial):
         lr: float = 1e-3,
         pace: float = 2.0,
         betas: tuple[float, float] = (0.0, 0.9),
+        packed: int = 1,
     ) -> None:
-        super().__init__(domain, latent, hidden, critic_hidden, channels, lr, pace, betas)
+        super().__init__(
+            domain, latent, hidden, critic_hidden, channels, lr, pace, betas, packed=packed
+        )
         self.gamma = gamma
 
     @property
@@ -75,5 +79,7 @@ class GAN(Adversarial):
         return functional.softplus(-fake).mean()
 
     def penalty(self, data: Tensor, drawn: Tensor, real: Tensor, fake: Tensor) -> Tensor | None:
-        """Returns R_1."""
-        return self.gamma / 2 * squared_slopes(real, data).mean() if self.gamma else None
+        """Returns R_1; of packs, in all points of a pack."""
+        return (
+            self.gamma / 2 * squared_slopes(real, data).sum() / len(real) if self.gamma else None
+        )

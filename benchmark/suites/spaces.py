@@ -114,6 +114,7 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "hidden": (NARROW, WIDE, BROAD),
         "channels": (16, 32),
         "packed": (2, 4),
+        "gamma": (0.1, 1.0),
         "lr": (5e-4, 1e-3, 2e-3),
     },
     "r3gan": {

@@ -89,13 +89,23 @@ def test_a_pack_is_judged_at_once_and_its_critic_sees_all_points():
     assert before[0] != after[0] and torch.equal(before[1:], after[1:])
 
 
+@pytest.mark.parametrize("packed", [1, 2])
+def test_the_penalty_of_a_pack_is_in_all_its_points(packed):
+    """|| grad D ||^2 of a linear D is |w|^2, w as long as a pack."""
+    w = [3.0, 4.0] * packed
+    model = with_critic(PacGAN, w=w, packed=packed, gamma=0.5)
+    data = X.clone().requires_grad_()
+    found = model.penalty(data, data, model.judge(data), None)
+    assert found.item() == pytest.approx(0.25 * 25 * packed, rel=1e-5)
+
+
 def test_a_pack_of_images_stacks_their_channels():
     model = PacGAN(Domain((1, 8, 8)), packed=2)
     assert model.judge(torch.randn(6, 1, 8, 8)).shape == (3, 1)
 
 
 def test_packing_of_one_is_the_game_of_2014():
-    model = with_critic(PacGAN, packed=1)
+    model = with_critic(PacGAN, packed=1, gamma=0.0)
     assert model.discriminator_loss(X).item() == pytest.approx(math.log(4), abs=1e-6)
     with pytest.raises(ValueError, match="at least one point"):
         PacGAN(PLANE, packed=0)

@@ -65,7 +65,7 @@ class PapersGAN(AsPrinted, PacGAN):
     """
 
     def __init__(self, packed: int) -> None:
-        super().__init__(Domain((2,)), packed, LATENT, lr=LR, betas=BETAS)
+        super().__init__(Domain((2,)), packed, LATENT, gamma=0.0, lr=LR, pace=1.0, betas=BETAS)
         widths = [LATENT, *[WIDTH] * LAYERS]
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):

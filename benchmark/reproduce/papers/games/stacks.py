@@ -48,7 +48,7 @@ class PacDCGAN(OfPixels, PacGAN):
     """
 
     def __init__(self, packed: int) -> None:
-        super().__init__(IMAGES, packed, LATENT, lr=LR, betas=BETAS)
+        super().__init__(IMAGES, packed, LATENT, gamma=0.0, lr=LR, pace=1.0, betas=BETAS)
         self.generator = Generator(LATENT, 3, FILTERS, nn.Tanh())
         self.discriminator = Critic(3 * packed, FILTERS, normalised=True)
 
