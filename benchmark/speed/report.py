@@ -149,7 +149,7 @@ def draw(table: list[list[Timing]], path: Path) -> None:
     axes = figure.subplots()
     axes.set_xscale("log")
     times = [t for rows in table for row in rows for t in (row.seconds, row.floor)]
-    known = [t for t in times if math.isfinite(t)]
+    known = [t for t in times if math.isfinite(t) and t > 0]  # a case may have no floor
     axes.set_xlim(min(known) / 2, max(known) * 20)  # names stand behind the bars
     axes.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
     axes.grid(axis="x", color="#e0e0e0", linewidth=0.6)

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import sys
+import warnings
 from dataclasses import replace
 from operator import matmul
 
@@ -141,6 +142,16 @@ def test_the_printed_table_shows_who_is_missing(tmp_path):
     text = console.file.getvalue()
     assert "not installed" in text and "2x" in text and "50 GFLOP/s" in text and "reached" in text
     draw([rows], tmp_path / "speed.png")
+    assert (tmp_path / "speed.png").stat().st_size > 1000
+
+
+def test_a_case_without_a_floor_is_drawn_without_a_warning(tmp_path):
+    rows = timings(0.5, 1.0)
+    for row in rows:
+        row.floor = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw([rows], tmp_path / "speed.png")
     assert (tmp_path / "speed.png").stat().st_size > 1000
 
 
