@@ -16,7 +16,7 @@ from torch import nn
 from .cost import Clock
 
 # Core seconds of the fixed training on the reference machine, two cores of an Intel Xeon that are
-# both at work. The nine exemplars took 26 to 73 core seconds on ring-8, half of those of the
+# both at work. Eight exemplars took 26 to 73 core seconds on ring-8, 0.55 of those of the
 # reference machine, on an AMD EPYC that needs 0.057 for the fixed training.
 REFERENCE = 0.10
 WIDTH, BATCH, STEPS, REPEATS = 128, 256, 100, 5
