@@ -36,6 +36,9 @@ class Adversarial(NeuralModel):
         turns: Steps of the discriminator for each of the generator.
         wrap: Applied to each layer with weights of the discriminator.
         packed: Points that the discriminator judges at once.
+
+    Raises:
+        ValueError: A pack is empty.
     """
 
     family = "adversarial"
@@ -58,6 +61,8 @@ class Adversarial(NeuralModel):
         wrap: Callable[[nn.Module], nn.Module] = lambda layer: layer,
         packed: int = 1,
     ) -> None:
+        if packed < 1:
+            raise ValueError(f"Expected at least one point in a pack, got {packed}.")
         super().__init__(domain, lr)
         self.latent, self.pace, self.betas, self.turns = latent, pace, betas, turns
         self.packed = packed

@@ -35,9 +35,6 @@ class PacGAN(GAN):
         lr: Learning rate of the generator.
         pace: How many times faster the discriminator learns.
         betas: See `Adversarial`.
-
-    Raises:
-        ValueError: A pack is empty.
     """
 
     paper = "arXiv:1712.04086"
@@ -55,8 +52,6 @@ class PacGAN(GAN):
         pace: float = 2.0,
         betas: tuple[float, float] = (0.0, 0.9),
     ) -> None:
-        if packed < 1:
-            raise ValueError(f"Expected at least one point in a pack, got {packed}.")
         super().__init__(
             domain, latent, hidden, critic_hidden, channels, gamma, lr, pace, betas, packed
         )

@@ -11,6 +11,8 @@ What a table is, is decided by rules that are told when it is read:
 
 from __future__ import annotations
 
+import csv
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +52,10 @@ def table_at(address: str) -> Task:
 
 
 def _table(source: Source) -> dict[str, NDArray[Any]]:
-    rows = _numbers(source, _frame(source))
+    frame = _frame(source)
+    if source.kind == "csv" and "header" not in source.options:
+        _refuse_nameless(source)
+    rows = _numbers(source, frame)
     if len(rows) < FEWEST_ROWS:
         raise ValueError(
             f"Expected at least {FEWEST_ROWS} rows in {source.path}, got {len(rows)}."
@@ -78,25 +83,19 @@ def _csv(source: Source) -> DataFrame:
     """Columns behind a line of names; between semicolons, numbers may have decimal commas."""
     import pandas as pd
 
-    with source.path.open("rb") as file:
-        head = file.readline(2**16)
-    sep = ";" if b"," not in head and b";" in head else "\t" if b"\t" in head else ","
+    sep = _separator(source)
+    read = partial(pd.read_csv, source.path, sep=sep, skipinitialspace=True, na_values="?")
     header = None if "header" in source.options else "infer"
-
-    def read(decimal: str) -> DataFrame:
-        return pd.read_csv(
-            source.path,
-            sep=sep,
-            header=header,
-            decimal=decimal,
-            skipinitialspace=True,
-            na_values="?",
-        )
-
-    frame = read(".")
-    if sep == ";" and len(_text(frame)) > len(_text(other := read(","))):
+    frame = read(header=header)
+    if sep == ";" and len(_text(frame)) > len(_text(other := read(header=header, decimal=","))):
         return other
     return frame
+
+
+def _separator(source: Source) -> str:
+    with source.path.open("rb") as file:
+        head = file.readline(2**16)
+    return ";" if b"," not in head and b";" in head else "\t" if b"\t" in head else ","
 
 
 def _text(frame: DataFrame) -> list[str]:
@@ -108,17 +107,21 @@ def _text(frame: DataFrame) -> list[str]:
     ]
 
 
-def _refuse_nameless(source: Source, frame: DataFrame) -> None:
+def _refuse_nameless(source: Source) -> None:
     """Refuses a first line of numbers, which would be lost as names; a count of columns is one."""
+    with source.path.open(newline="", encoding="utf-8-sig") as file:
+        line = [cell.strip() for cell in next(csv.reader(file, delimiter=_separator(source)), [])]
     try:
-        names = [float(name) for name in frame.columns]
+        numbers = [float(cell) for cell in line if cell not in ("", "?")]
     except ValueError:
         return
-    if [name - names[0] for name in names] != list(range(len(names))):
-        raise ValueError(
-            f"Expected names of columns in the first line of {source.path.name}, got numbers "
-            f"({_listed(list(frame.columns))}): read it as a row with ?header=none."
-        )
+    counted = [number - numbers[0] for number in numbers] == list(range(len(numbers)))
+    if not numbers or (counted and (len(numbers) > 1 or numbers[0] in (0, 1))):
+        return
+    raise ValueError(
+        f"Expected names of columns in the first line of {source.path.name}, got numbers "
+        f"({_listed(line)}): write names above it, or read it as a row with ?header=none."
+    )
 
 
 def _saved(source: Source) -> DataFrame:
@@ -137,8 +140,6 @@ def _numbers(source: Source, frame: DataFrame) -> NDArray[np.float64]:
     """The columns that are used, as numbers; whatever keeps one from that is told by name."""
     frame.columns = [str(name) for name in frame.columns]
     given = source.options
-    if source.kind == "csv" and "header" not in given:
-        _refuse_nameless(source, frame)
     if frame.empty:
         raise ValueError(f"Expected rows of numbers in {source.path.name}, got none.")
     dropped = [name for name in given.get("drop", "").split(",") if name]

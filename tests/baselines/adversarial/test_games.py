@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from dgmbench.baselines.adversarial.base import squared_slopes
+from dgmbench.baselines.adversarial.gan import GAN
 from dgmbench.baselines.adversarial.lsgan import LSGAN
 from dgmbench.baselines.adversarial.pacgan import PacGAN
 from dgmbench.baselines.adversarial.r3gan import R3GAN
@@ -107,8 +108,9 @@ def test_a_pack_of_images_stacks_their_channels():
 def test_packing_of_one_is_the_game_of_2014():
     model = with_critic(PacGAN, packed=1, gamma=0.0)
     assert model.discriminator_loss(X).item() == pytest.approx(math.log(4), abs=1e-6)
-    with pytest.raises(ValueError, match="at least one point"):
-        PacGAN(PLANE, packed=0)
+    for cls in (GAN, PacGAN):
+        with pytest.raises(ValueError, match="at least one point"):
+            cls(PLANE, packed=0)
 
 
 def test_the_relativistic_game_is_at_log_2_when_nothing_can_be_told():

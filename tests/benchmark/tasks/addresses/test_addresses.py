@@ -97,6 +97,16 @@ def test_a_first_line_of_numbers_is_no_line_of_names(tmp_path):
     (tmp_path / "bare.csv").write_text("\n".join(f"{a},{b}" for a, b in rows))
     with pytest.raises(ValueError, match=r"first line of bare.csv, got numbers .*\?header=none"):
         outline_of(f"csv:{tmp_path / 'bare.csv'}")
+    for name, first in (
+        ("one", "5.2"),
+        ("equal", "1.5,1.5"),
+        ("gap", "1.5,,0.5"),
+        ("unknown", "?,2"),
+    ):
+        line = ",".join(["0.5"] * len(first.split(",")))
+        (tmp_path / f"{name}.csv").write_text("\n".join([first, *[line] * N]))
+        with pytest.raises(ValueError, match=f"first line of {name}.csv, got numbers"):
+            outline_of(f"csv:{tmp_path / name}.csv")
     bare = load_task(f"csv:{tmp_path / 'bare.csv'}?header=none")
     counted = load_task(csv(tmp_path, pd.DataFrame(rows)))
     for task in (bare, counted):
