@@ -2,6 +2,12 @@
 
 A member says what the discriminator descends (`against`), what the generator descends (`towards`),
 and what is added for the sake of the game (`penalty`).
+
+A game need not converge: it turns around its fixed point. A penalty on the gradient at the data
+makes it converge locally, whatever its losses (Mescheder, Geiger & Nowozin, ICML 2018,
+arXiv:1801.04406, eq. 9),
+
+    R_1 = gamma / 2 E_x ||grad D(x)||^2.
 """
 
 from __future__ import annotations
@@ -35,6 +41,7 @@ class Adversarial(NeuralModel):
         betas: Decay rates of Adam; momentum lets the game cycle and collapse.
         turns: Steps of the discriminator for each of the generator.
         wrap: Applied to each layer with weights of the discriminator.
+        gamma: Weight of R_1.
         packed: Points that the discriminator judges at once.
 
     Raises:
@@ -59,13 +66,14 @@ class Adversarial(NeuralModel):
         betas: tuple[float, float] = (0.0, 0.9),
         turns: int = 1,
         wrap: Callable[[nn.Module], nn.Module] = lambda layer: layer,
+        gamma: float = 0.0,
         packed: int = 1,
     ) -> None:
         if packed < 1:
             raise ValueError(f"Expected at least one point in a pack, got {packed}.")
         super().__init__(domain, lr)
         self.latent, self.pace, self.betas, self.turns = latent, pace, betas, turns
-        self.packed = packed
+        self.gamma, self.packed = gamma, packed
         self.generator = decoder(latent, domain, 1, hidden, channels)
         first, *rest = domain.shape
         judged = replace(domain, shape=(packed * first, *rest))
@@ -86,7 +94,9 @@ class Adversarial(NeuralModel):
         """Returns the generator's loss of the discriminator's outputs, a scalar."""
 
     def penalty(self, data: Tensor, drawn: Tensor, real: Tensor, fake: Tensor) -> Tensor | None:
-        """Returns what is added to the discriminator's loss; None for nothing.
+        """Returns what is added to the discriminator's loss, R_1 unless a game has its own.
+
+        R_1 of packs is in all points of a pack; None stands for nothing.
 
         Args:
             data: Scaled rows, shape `(B, *shape)`, with a gradient if `needs_slopes`.
@@ -94,12 +104,14 @@ class Adversarial(NeuralModel):
             real: The discriminator's outputs on the data.
             fake: Its outputs on the draws.
         """
-        return None
+        if not self.gamma:
+            return None
+        return self.gamma / 2 * squared_slopes(real, data).sum() / len(real)
 
     @property
     def needs_slopes(self) -> bool:
         """Whether `penalty` differentiates the discriminator at the data and the draws."""
-        return False
+        return self.gamma > 0
 
     def generate(self, n: int) -> Tensor:
         """Returns G(z), n scaled points, shape `(n, D)`."""

@@ -9,14 +9,8 @@ A generator G(z), z ~ N(0, I), and a discriminator D(x) in (0, 1) play (eq. 1)
 where the generator maximises E_z[log D(G(z))] instead, which has the same fixed point and a
 gradient early on (section 3). At the optimum D = 1/2 and the value is -log 4 (theorem 1).
 
-So trained the game need not converge: it turns around its fixed point. A penalty on the gradient
-at the data makes it converge locally (Mescheder, Geiger & Nowozin, ICML 2018, arXiv:1801.04406,
-eq. 9),
-
-    R_1 = gamma / 2 E_x ||grad log(D / (1 - D))(x)||^2,
-
-and a discriminator that learns faster than the generator helps (Heusel et al. 2017,
-arXiv:1706.08500).
+R_1 (`base`) damps the game, and a discriminator that learns faster than the generator helps (Heusel
+et al. 2017, arXiv:1706.08500).
 """
 
 from __future__ import annotations
@@ -27,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...benchmark.contract.task import Domain
-from .base import Adversarial, squared_slopes
+from .base import Adversarial
 
 
 class GAN(Adversarial):
@@ -62,13 +56,17 @@ class GAN(Adversarial):
         packed: int = 1,
     ) -> None:
         super().__init__(
-            domain, latent, hidden, critic_hidden, channels, lr, pace, betas, packed=packed
+            domain,
+            latent,
+            hidden,
+            critic_hidden,
+            channels,
+            lr,
+            pace,
+            betas,
+            gamma=gamma,
+            packed=packed,
         )
-        self.gamma = gamma
-
-    @property
-    def needs_slopes(self) -> bool:
-        return self.gamma > 0
 
     def against(self, real: Tensor, fake: Tensor) -> Tensor:
         """Returns -E[log D(x)] - E[log(1 - D(G(z)))] in nats (eq. 1)."""
@@ -77,9 +75,3 @@ class GAN(Adversarial):
     def towards(self, fake: Tensor, real: Tensor | None) -> Tensor:
         """Returns -E[log D(G(z))] in nats."""
         return functional.softplus(-fake).mean()
-
-    def penalty(self, data: Tensor, drawn: Tensor, real: Tensor, fake: Tensor) -> Tensor | None:
-        """Returns R_1; of packs, in all points of a pack."""
-        return (
-            self.gamma / 2 * squared_slopes(real, data).sum() / len(real) if self.gamma else None
-        )

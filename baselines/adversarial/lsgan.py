@@ -7,6 +7,9 @@ The discriminator regresses 1 on data and 0 on draws, the generator has its draw
 and section 3.2.3, b = c = 1, a = 0):
 
     min_D  1/2 E_x[(D(x) - 1)^2] + 1/2 E_z[D(G(z))^2],      min_G  1/2 E_z[(D(G(z)) - 1)^2].
+
+The authors' longer paper (arXiv:1712.06391) damps the game by a penalty on the gradient of D. Here
+it is R_1 (`base`), as in `gan`, so that the two differ by their losses alone.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ class LSGAN(Adversarial):
         hidden: See `Adversarial`.
         critic_hidden: See `Adversarial`.
         channels: See `Adversarial`.
+        gamma: Weight of R_1; 0 is the game of 2017.
         lr: Learning rate of the generator.
         pace: How many times faster the discriminator learns.
     """
@@ -41,10 +45,11 @@ class LSGAN(Adversarial):
         hidden: Sequence[int] = (128, 128),
         critic_hidden: Sequence[int] = (128, 128),
         channels: int = 16,
+        gamma: float = 1.0,
         lr: float = 1e-3,
         pace: float = 2.0,
     ) -> None:
-        super().__init__(domain, latent, hidden, critic_hidden, channels, lr, pace)
+        super().__init__(domain, latent, hidden, critic_hidden, channels, lr, pace, gamma=gamma)
 
     def against(self, real: Tensor, fake: Tensor) -> Tensor:
         return 0.5 * (real - 1).square().mean() + 0.5 * fake.square().mean()

@@ -89,6 +89,7 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "latent": (16, 64),
         "hidden": (NARROW, WIDE, BROAD),
         "channels": (16, 32),
+        "gamma": (0.1, 1.0),
         "lr": (5e-4, 1e-3, 2e-3),
     },
     "wgan-gp": {

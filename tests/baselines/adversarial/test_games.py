@@ -100,6 +100,16 @@ def test_the_penalty_of_a_pack_is_in_all_its_points(packed):
     assert found.item() == pytest.approx(0.25 * 25 * packed, rel=1e-5)
 
 
+@pytest.mark.parametrize("cls", [GAN, LSGAN])
+def test_the_penalty_of_a_game_is_r1_or_nothing(cls):
+    data = X.clone().requires_grad_()
+    for gamma, expected in [(0.5, 0.25 * 25), (0.0, None)]:
+        model = with_critic(cls, w=(3.0, 4.0), gamma=gamma)
+        found = model.penalty(data, data, model.judge(data), None)
+        assert found is None if expected is None else found.item() == pytest.approx(expected)
+        assert model.needs_slopes == (gamma > 0)
+
+
 def test_a_pack_of_images_stacks_their_channels():
     model = PacGAN(Domain((1, 8, 8)), packed=2)
     assert model.judge(torch.randn(6, 1, 8, 8)).shape == (3, 1)
