@@ -140,13 +140,13 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     },
     "maf": {
         "batch_size": (256, 512),
-        "transforms": (3, 5, 8),
+        "transforms": (5, 8, 12),
         "hidden": (NARROW, WIDE, SMALL),
         "lr": (1e-3, 2e-3, 5e-3),
     },
     "iaf": {
         "batch_size": (256, 512),
-        "transforms": (2, 4, 6),
+        "transforms": (4, 8, 12),
         "hidden": (NARROW, WIDE, SMALL),
         "lr": (1e-3, 2e-3, 5e-3),
     },
