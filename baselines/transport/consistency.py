@@ -13,6 +13,10 @@ teacher (eq. 10 of the first),
 with the pseudo-Huber distance d, levels n drawn log-normally, and a number of levels that doubles
 from 10 to 160 in training (section 3 of the second). A draw takes one evaluation at sigma_max;
 more steps add noise and map again (algorithm 1).
+
+The papers' sigma_max of 80 is for pictures of thousands of coordinates. In few, where a level of
+7 already leaves nothing of the data to be seen, it is five times the size of a point: levels above
+it are hardly drawn in training, and the one step of a sample is taken from the highest.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from ..dequantisers import Dequantised, dequantiser
 from ..nets.roles import denoiser
 
 LOW, HIGH, CURVE = 0.002, 80.0, 7.0
+FAR = 5.0  # the highest level in units of a point's size, at most HIGH
 FEWEST, DOUBLINGS = 10, 4  # levels at the start, and how often they double
 MEAN, STD = -1.1, 2.0  # of log sigma
 
@@ -53,6 +58,7 @@ class Consistency(Dequantised):
     probe_arguments = frozenset({"steps"})
 
     spread: Tensor
+    highest: Tensor
 
     def __init__(
         self,
@@ -68,16 +74,19 @@ class Consistency(Dequantised):
         self.dequantiser = dequantiser(self.scaling, dequantisation, by_likelihood=False)
         self.net = denoiser(domain, hidden, channels)
         self.register_buffer("spread", torch.tensor(0.5))
+        self.register_buffer("highest", torch.tensor(HIGH))
 
     @classmethod
     def supports(cls, domain: Domain) -> str | None:
         return "it adds noise to numbers, and names are none" if domain.is_nominal else None
 
     def prepare(self, task: TrainingTask) -> None:
-        """Sets the standard deviation of the data, over all coordinates."""
+        """Sets the standard deviation of the data, over all coordinates, and the highest level."""
         super().prepare(task)
         if task.train is not None:
             self.spread.copy_(self.dequantiser.size(task.train))
+            size = math.sqrt(self.domain.dim) * self.spread
+            self.highest.copy_((FAR * size).clamp(2 * LOW, HIGH))
 
     def f(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Returns the beginning of the path of x `(B, D)` at levels `(B,)`, shape `(B, D)`."""
@@ -85,12 +94,12 @@ class Consistency(Dequantised):
         skip = s.square() / ((level - LOW).square() + s.square())
         out = s * (level - LOW) / (level.square() + s.square()).sqrt()
         into = 1 / (level.square() + s.square()).sqrt()
-        t = (sigma / LOW).log() / math.log(HIGH / LOW)
+        t = (sigma / LOW).log() / (self.highest / LOW).log()
         return skip * x + out * self.net(into * x, t)
 
     def levels(self, count: int) -> Tensor:
         """Returns `count` levels from low to high, evenly spread in sigma^{1/7}, `(count,)`."""
-        low, high = LOW ** (1 / CURVE), HIGH ** (1 / CURVE)
+        low, high = LOW ** (1 / CURVE), float(self.highest) ** (1 / CURVE)
         return torch.linspace(low, high, count, device=self.device) ** CURVE
 
     def loss(self, batch: Tensor) -> Tensor:

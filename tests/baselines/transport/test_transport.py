@@ -7,7 +7,7 @@ import torch
 from dgmbench.baselines.nets.time import TimeMLP
 from dgmbench.baselines.nets.two_times import with_two_times
 from dgmbench.baselines.nets.unet import UNet
-from dgmbench.baselines.transport.consistency import LOW, Consistency, neighbours
+from dgmbench.baselines.transport.consistency import HIGH, LOW, Consistency, neighbours
 from dgmbench.baselines.transport.interpolant import Interpolant, bump, d_bump, pace, time
 from dgmbench.baselines.transport.meanflow import MeanFlow
 from dgmbench.baselines.transport.ot_cfm import OTCFM, paired
@@ -172,6 +172,16 @@ def test_a_consistency_function_keeps_points_at_the_lowest_level():
     model = Consistency(Domain((4,)))
     x = torch.randn(8, 4)
     torch.testing.assert_close(model.f(x, torch.full((8,), LOW)), x)
+
+
+@pytest.mark.parametrize("dim, expected", [(1, 5.0), (4, 10.0), (10_000, HIGH)])
+def test_the_highest_level_is_five_times_the_size_of_a_point(dim, expected):
+    """Scaled rows have unit variance: a point's size is the root of its dimension."""
+    model = Consistency(Domain((dim,)))
+    rows = 3 + 0.2 * torch.randn(200, dim)
+    model.prepare(TrainingTask(model.domain, rows))
+    assert model.levels(11)[-1].item() == pytest.approx(expected, rel=0.02)
+    assert model.levels(11)[0].item() == pytest.approx(LOW)
 
 
 def test_pairs_of_levels_are_drawn_log_normally():
