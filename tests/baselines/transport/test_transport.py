@@ -145,6 +145,13 @@ def test_one_step_of_the_analytic_average_carries_noise_to_data():
     torch.testing.assert_close(one, torch.randn(1000, 1), atol=1e-5, rtol=1e-5)
 
 
+def test_pairs_of_times_are_in_order_and_half_of_those_that_differ_begin_at_the_data():
+    r, t = MeanFlow(LINE, apart=0.4).two_times(20_000)
+    assert (r <= t).all() and (t <= 1).all()
+    assert (r < t).float().mean().item() == pytest.approx(0.4, abs=0.02)
+    assert (r == 0).float().mean().item() == pytest.approx(0.2, abs=0.02)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("improved", [False, True])
 def test_meanflow_learns_a_gaussian_in_one_step(improved):
