@@ -54,7 +54,9 @@ class R3GAN(Adversarial):
         pace: float = 2.0,
         betas: tuple[float, float] = (0.0, 0.9),
     ) -> None:
-        super().__init__(domain, latent, hidden, critic_hidden, channels, lr, pace, betas, gamma=gamma)
+        super().__init__(
+            domain, latent, hidden, critic_hidden, channels, lr, pace, betas, gamma=gamma
+        )
 
     def against(self, real: Tensor, fake: Tensor) -> Tensor:
         return functional.softplus(fake - real).mean()

@@ -42,6 +42,7 @@ NOISE, EXTRA, WIDTH, LR, BETAS = 254, 1, 128, 1e-3, (0.5, 0.999)
 SEEDS, DRAWS = range(3), 2500
 METRICS = ("modes_captured", "high_quality_samples")
 SLACK = {"modes_captured": 2.0, "high_quality_samples": 10.0}  # modes, percent
+BLIND = "by the paper's rule exact draws have no mode"
 GRID, HIGH = "2D grid (25 Gaussians)", "1200D synthetic (10 Gaussians)"
 
 
@@ -206,19 +207,25 @@ def veegan_high_modes() -> Iterator[Finding | Listing]:
 
 
 def _orders(dataset: str) -> Iterator[Finding | Listing]:
-    """Whether the methods stand in the printed order, and our table."""
+    """Whether the methods stand in the printed order, and our table.
+
+    Where exact draws have no mode by the paper's rule nothing is judged by it.
+    """
+    law = laws()[dataset]
     rows = {(row.method, row.metric): row for row in those("veegan_synthetic", dataset=dataset)}
+    tells = _exactly(law, law.assign)["modes_captured"] > 0
     for first, second in ORDERS:
         for metric in METRICS:
             ours = [of_seeds(dataset, method)[metric] for method in (first, second)]
-            yield order(rows[first, metric], rows[second, metric], *ours)
+            found = order(rows[first, metric], rows[second, metric], *ours)
+            blind = replace(found, ours=None, stderr=None, by_sign=False, note=BLIND)
+            yield found if tells else blind
     named = {
         "modes_captured": "Modes",
         "high_quality_samples": "High quality, %",
         "modes_of_noise": "Modes, by chi-square",
         "high_quality_of_noise": "High quality, by chi-square, %",
     }
-    law = laws()[dataset]
     lines = [_line(method, of_seeds(dataset, method)) for method in METHODS]
     columns = ("Method", *named.values())[: len(lines[0])]
     yield Listing(
@@ -235,11 +242,15 @@ def _line(method: str, found: dict[str, list[float]]) -> tuple[str, ...]:
 
 def _exact(law: Law, dataset: str) -> tuple[str, ...]:
     """What exact draws have by the same rules."""
-    with seeded(0):
-        x = law.draw(DRAWS)
     rules = [law.assign, veegan_1200_assign] if dataset == HIGH else [law.assign]
-    found = [_counted(rule(x), len(law.centres)).values() for rule in rules]
+    found = [_exactly(law, rule).values() for rule in rules]
     return ("exact draws", *(f"{value:.1f}" for values in found for value in values))
+
+
+def _exactly(law: Law, rule: Callable[[Tensor], Tensor]) -> dict[str, float]:
+    """What exact draws have by a rule that assigns points to modes."""
+    with seeded(0):
+        return _counted(rule(law.draw(DRAWS)), len(law.centres))
 
 
 def _comparison(
@@ -277,7 +288,7 @@ VEEGAN_HIGH = _comparison(
     "veegan-1200d",
     "ten modes in 1,200 dimensions",
     "half an hour",
-    "The order of two methods, by the sign of their difference.",
+    "The order of two methods, by the sign of their difference, where exact draws have modes.",
     "The paper does not tell its nets here: they are those of the grid, with 10,000 steps of 100 "
     "and three seeds.",
     veegan_high_modes,
