@@ -9,8 +9,8 @@ A generator G(z), z ~ N(0, I), and a discriminator D(x) in (0, 1) play (eq. 1)
 where the generator maximises E_z[log D(G(z))] instead, which has the same fixed point and a
 gradient early on (section 3). At the optimum D = 1/2 and the value is -log 4 (theorem 1).
 
-R_1 (`base`) damps the game, and a discriminator that learns faster than the generator helps (Heusel
-et al. 2017, arXiv:1706.08500).
+R_1 (`base`) damps the game, and a discriminator that learns faster than the generator helps
+(Heusel et al. 2017, arXiv:1706.08500).
 """
 
 from __future__ import annotations
