@@ -11,8 +11,13 @@ satisfies (eq. 6)   u = v - (t - r) du/dt,   du/dt = v du/dz + du/dt|_z.
 
 The first paper regresses u on the right side, held, with the v of the pair in the derivative (eq.
 10 and 11). The second asks that u + (t - r) sg[du/dt] be v, with the net's own u(z, t, t) in the
-derivative: the target is then the data's alone. Losses are divided by their own size to the power
-p (eq. 22 of the first). A draw from any number of steps is z_r = z_t - (t - r) u(z_t, r, t).
+derivative: the target is then the data's alone. A draw from any number of steps is
+z_r = z_t - (t - r) u(z_t, r, t).
+
+The papers divide each loss by its own size to the power p (eq. 22 of the first). Over the
+thousands of coordinates of a picture that size is nearly its mean at these times; over two it is
+not, and what minimises the quotient is no mean of v: modes are drawn too narrow, the more so the
+longer the training. Here a loss is divided by its running mean at about these times.
 """
 
 from __future__ import annotations
@@ -29,7 +34,8 @@ from ..dequantisers import Dequantised, dequantiser
 from ..nets.roles import denoiser
 from ..nets.two_times import with_two_times
 
-SMALL = 1e-3  # added to a loss before it divides itself
+SMALL = 1e-3  # added to the mean that divides a loss
+CELLS, FORGETS = 8, 0.01  # of the running means: cells of t and of t - r, and a loss's share
 
 
 class MeanFlow(Dequantised):
@@ -41,8 +47,7 @@ class MeanFlow(Dequantised):
         channels: Channels of the U-Net on images.
         improved: Whether the loss is that of the second paper.
         apart: Share of the pairs of times that differ.
-        power: Power p of the loss that divides it; the higher, the less far draws count, and the
-            narrower the modes are drawn where points have few coordinates.
+        power: Power p of the mean loss that divides a loss.
         steps: Default number of steps of a sample.
         lr: Learning rate.
         dequantisation: How integers become real: "uniform" or "logit".
@@ -55,6 +60,8 @@ class MeanFlow(Dequantised):
     samplers = ("average",)
     probe_arguments = frozenset({"steps"})
 
+    sizes: Tensor
+
     def __init__(
         self,
         domain: Domain,
@@ -62,7 +69,7 @@ class MeanFlow(Dequantised):
         channels: int = 16,
         improved: bool = True,
         apart: float = 0.5,
-        power: float = 0.5,
+        power: float = 1.0,
         steps: int = 1,
         lr: float = 5e-3,
         dequantisation: str = "uniform",
@@ -71,6 +78,7 @@ class MeanFlow(Dequantised):
         self.improved, self.apart, self.power, self.steps = improved, apart, power, steps
         self.dequantiser = dequantiser(self.scaling, dequantisation, by_likelihood=False)
         self.net = with_two_times(denoiser(domain, hidden, channels))
+        self.register_buffer("sizes", torch.ones(CELLS**2))
 
     @classmethod
     def supports(cls, domain: Domain) -> str | None:
@@ -108,7 +116,22 @@ class MeanFlow(Dequantised):
         if not self.improved:
             gap = u - (v - (t - r)[:, None] * slope)
         square = gap.square().mean(1)
-        return (square / (square.detach() + SMALL) ** self.power).mean()
+        return (square / (self.size(square.detach(), r, t) + SMALL) ** self.power).mean()
+
+    def size(self, losses: Tensor, r: Tensor, t: Tensor) -> Tensor:
+        """Returns the running mean of the losses at about the times of each, shape `(B,)`.
+
+        In training the means take in the losses, which weigh 1 % each.
+        """
+        row, column = ((CELLS * x).long().clamp(max=CELLS - 1) for x in (t, t - r))
+        cell = CELLS * row + column
+        if self.training:
+            losses = losses.to(self.sizes)
+            count = torch.zeros_like(self.sizes).index_add(0, cell, torch.ones_like(losses))
+            total = torch.zeros_like(self.sizes).index_add(0, cell, losses)
+            share = 1 - (1 - FORGETS) ** count
+            self.sizes.lerp_(total / count.clamp_min(1), share)
+        return self.sizes[cell]
 
     def two_times(self, n: int) -> tuple[Tensor, Tensor]:
         """Draws r <= t, both uniform (table 1d of the first paper); a share of the pairs differ.

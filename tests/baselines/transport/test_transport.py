@@ -152,6 +152,19 @@ def test_pairs_of_times_are_in_order_and_half_of_those_that_differ_begin_at_the_
     assert (r == 0).float().mean().item() == pytest.approx(0.2, abs=0.02)
 
 
+def test_losses_are_divided_by_their_mean_at_about_the_same_times():
+    model = MeanFlow(LINE).train()
+    n = 20_000
+    r, t = model.two_times(n)
+    expected = torch.where(t > 0.5, 4.0, 0.25)
+    for _ in range(20):
+        found = model.size(2 * torch.rand(n) * expected, r, t)
+    torch.testing.assert_close(found, expected, rtol=0.3, atol=0)
+    kept = model.sizes.clone()
+    torch.testing.assert_close(model.eval().size(torch.ones(n), r, t), found)
+    assert torch.equal(model.sizes, kept)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("improved", [False, True])
 def test_meanflow_learns_a_gaussian_in_one_step(improved):
