@@ -56,7 +56,7 @@ def moved(model, device):
     return model
 
 
-@pytest.mark.parametrize(("name", "word"), cases())
+@pytest.mark.parametrize(("name", "word"), list(cases()))
 def test_loss_samples_and_likelihoods_stay_on_the_device(name, word, request):
     if word == "digits" and name in TWICE:
         pytest.skip("the stand-in has no second derivative of group normalisation")
