@@ -51,7 +51,7 @@ class Diffusion(Dequantised):
     likelihood = Likelihood.ESTIMATE
     half_life = 0.05
     samplers = tuple(SAMPLERS)
-    bend = 1.0  # times of `log_prob` are even in t^(1 / bend)
+    bend = 1.0  # times of samples and of `log_prob` are even in t^(1 / bend)
     probe_arguments = frozenset({"sampler", "steps", "likelihood_steps", "particles"})
 
     def __init__(
@@ -83,8 +83,8 @@ class Diffusion(Dequantised):
         """Returns the guess of the data behind x_t `(B, D)` at times `(B,)`, `(B, D)`."""
 
     def times(self, steps: int) -> Tensor:
-        """Returns `steps + 1` times from noise to data; evenly spread."""
-        return torch.linspace(1.0, self.first, steps + 1)
+        """Returns `steps + 1` times from noise to data, evenly spread in t^(1 / bend)."""
+        return torch.linspace(1.0, self.first ** (1 / self.bend), steps + 1) ** self.bend
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
         """Draws n points by a sampler of `paths/samplers.py`."""

@@ -115,6 +115,31 @@ class VarianceExploding(Path):
         return self.sigma(t) * math.log(self.high / self.low)
 
 
+class Growing(Path):
+    """Noise added whose scale is the time itself (Karras et al. 2022, arXiv:2206.00364, table 1).
+
+    The probability flow dx/dsigma = e then turns least, so that its solvers err least.
+
+    Args:
+        high: Scale at t = 1; sigma(t) = t high.
+    """
+
+    def __init__(self, high: float = 80.0) -> None:
+        self.high = high
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return torch.ones_like(t)
+
+    def sigma(self, t: Tensor) -> Tensor:
+        return self.high * t
+
+    def d_alpha(self, t: Tensor) -> Tensor:
+        return torch.zeros_like(t)
+
+    def d_sigma(self, t: Tensor) -> Tensor:
+        return torch.full_like(t, self.high)
+
+
 def linear_schedule(T: int) -> Tensor:
     """beta_1..beta_T rising from 0.1/T to 20/T: section 4 of DDPM's 1e-4..0.02 at T = 1000."""
     return torch.linspace(0.1 / T, 20 / T, T, dtype=torch.double).clamp_max(0.999)

@@ -282,10 +282,12 @@ def reproduce(
     from ..reproduce import COMPARISONS, shown
     from ..reproduce.comparison import measured
     from ..reproduce.users import comparisons_of
+    from ..run.processes.guardian import keep_freed_memory
 
     if not name:
         print(shown.listed(COMPARISONS, out, as_json=json))
         return
+    keep_freed_memory()
     mine = name.endswith(".py")
     there = comparisons_of(name) if mine else COMPARISONS
     for one in there if mine else known("comparison", [name], there):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import shown
 from .comparison import Comparison
 from .papers.bit_strings import GFLOWNET_BITS
+from .papers.bit_vectors import DEBD
 from .papers.decoders import WU2017
 from .papers.games.digit_games import KID_MNIST
 from .papers.games.packing import PACGAN_GRID, PACGAN_RING
@@ -43,6 +44,7 @@ COMPARISONS: dict[str, Comparison] = {
         CFM_2D,
         TABULAR_GAUSSIAN,
         MAF_TABULAR,
+        DEBD,
         STACKED_MNIST,
         KID_MNIST,
     )

@@ -7,6 +7,7 @@ import torch
 from dgmbench.baselines.diffusion.edm import EDM, HIGH, LOW
 from dgmbench.baselines.diffusion.masked import MaskedDiffusion
 from dgmbench.baselines.diffusion.score_sde import ScoreSDEVE, ScoreSDEVP
+from dgmbench.baselines.paths.samplers import sample
 from dgmbench.benchmark.contract.model import Budget
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
 from torch.distributions import MultivariateNormal
@@ -15,19 +16,19 @@ CLASSES = [EDM, ScoreSDEVE, ScoreSDEVP]
 COV = torch.tensor([[1.0, 0.6], [0.6, 0.8]])
 
 
-def known(cls, **arguments):
-    """A model whose guess is the exact one for N(m, COV) data."""
+def known(cls, cov=COV, **arguments):
+    """A model whose guess is the exact one for N(m, cov) data."""
     model = cls(Domain((2,)), **arguments).eval()
     mean = torch.tensor([0.3, -0.2])
 
     def guess(x, t):
         a, s = model.path.alpha(t), model.path.sigma(t)
-        total = a[:, None, None] ** 2 * COV + s[:, None, None] ** 2 * torch.eye(2)
+        total = a[:, None, None] ** 2 * cov + s[:, None, None] ** 2 * torch.eye(2)
         gap = (x - a[:, None] * mean)[..., None]
-        return mean + (a[:, None, None] * COV @ torch.linalg.solve(total, gap)).squeeze(-1)
+        return mean + (a[:, None, None] * cov @ torch.linalg.solve(total, gap)).squeeze(-1)
 
     model.guess = guess
-    return model, MultivariateNormal(mean, COV)
+    return model, MultivariateNormal(mean, cov)
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -44,6 +45,14 @@ def test_samples_have_the_moments_of_the_gaussian(cls, sampler):
     x = model.sample(20_000, sampler=sampler, steps=60)
     torch.testing.assert_close(x.mean(0), exact.mean, atol=0.04, rtol=0)
     torch.testing.assert_close(torch.cov(x.T), COV, atol=0.08, rtol=0)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_samples_by_default_are_as_wide_as_a_narrow_mode(cls):
+    torch.manual_seed(0)
+    narrow = 0.14**2 * torch.eye(2)
+    model, _ = known(cls, narrow)
+    assert model.sample(20_000).std(0).mean().item() == pytest.approx(0.14, rel=0.03)
 
 
 @pytest.mark.slow
@@ -73,6 +82,15 @@ def test_edm_knows_the_spread_of_its_data_and_its_ends():
     torch.testing.assert_close(roots.diff(), roots.diff().mean().expand(18), rtol=1e-2, atol=0)
 
 
+def test_edm_follows_the_flow_in_sigma():
+    """Far from the data the flow is straight in sigma: one step of Heun is exact."""
+    model = EDM(Domain((1,)))
+    model.guess = lambda x, t: torch.zeros_like(x)
+    x = HIGH * torch.randn(100, 1)
+    ends = torch.tensor([1.0, 0.5, 0.25])
+    torch.testing.assert_close(sample("heun", model.path, model.guess, x, ends), x / 4)
+
+
 def test_edm_weighs_all_levels_alike_at_the_start():
     """With F = 0 the weighted error at each level is the variance of its target, one."""
     model = EDM(Domain((1,)))
@@ -80,8 +98,8 @@ def test_edm_weighs_all_levels_alike_at_the_start():
     model.net.forward = lambda x, t: torch.zeros_like(x)
     data = 0.5 * torch.randn(200_000, 1)
     for level in (0.05, 0.5, 5.0):
-        t = torch.full((len(data),), math.log(level / LOW) / math.log(HIGH / LOW))
-        guess = model.guess(data + level * torch.randn_like(data), t)
+        noisy = data + level * torch.randn_like(data)
+        guess = model.denoised(noisy, torch.full((len(data),), level))
         weight = (level**2 + 0.25) / (level * 0.5) ** 2
         assert (weight * (guess - data).square()).mean().item() == pytest.approx(1, abs=0.02)
 

@@ -7,6 +7,7 @@ import torch
 from dgmbench.baselines.paths.chain import Chain
 from dgmbench.baselines.paths.path import (
     SCHEDULES,
+    Growing,
     Straight,
     VarianceExploding,
     VariancePreserving,
@@ -22,7 +23,7 @@ from dgmbench.baselines.paths.prediction import (
     velocity_of_data,
 )
 
-PATHS = [Straight(), Straight(0.1), VariancePreserving(), VarianceExploding()]
+PATHS = [Straight(), Straight(0.1), VariancePreserving(), VarianceExploding(), Growing()]
 T = torch.linspace(0.05, 0.95, 19, dtype=torch.double)
 
 
