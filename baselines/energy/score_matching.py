@@ -16,6 +16,10 @@ know the noise,
 Samples follow Langevin dynamics level by level (algorithm 1), with steps a_i = a sigma_i^2:
 
     x <- x + a_i / 2 s(x, sigma_i) + sqrt(a_i) w.
+
+The paper's a of 0.2 needs its 1,000 steps. In 200, steps of a = 1 leave a mode of a seventh of the
+data's spread 4 % too wide with the exact score (0.3: 12 %); the last level is too low for what
+they blur to be seen.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ class ScoreMatching(NeuralModel):
         levels: int = 20,
         hidden: Sequence[int] = (128, 128, 128),
         channels: int = 16,
-        rate: float = 0.3,
+        rate: float = 1.0,
         steps: int = 200,
         lr: float = 5e-3,
     ) -> None:
