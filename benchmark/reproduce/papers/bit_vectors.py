@@ -93,8 +93,8 @@ DEBD = Comparison(
     "(free parameters) / (training rows) nats of closed forms, 2 % of what is trained.",
     "The smoothing of counts is chosen on validation rows, where the reports add one to a count; "
     "NADE has one hidden layer of 200 units, of up to two of 500, and 3,000 steps of 50 rows. The "
-    "reports' cutset networks with random trees are left out: their numbers lie above all that was "
-    "published for these sets.",
+    "reports' cutset networks with random trees are left out: their numbers lie above all that "
+    "was published for these sets.",
     debd,
     tuple(f"debd/{name.replace('-', '_')}.npz" for name in SETS),
     ("debd",),
