@@ -36,6 +36,7 @@ from ..nets.roles import denoiser
 from ..training import NeuralModel
 
 LOWEST = 0.01  # level, in scaled coordinates
+FARTHEST = 10.0  # noise that a sampler believes in, in standard deviations
 JUDGED = 512  # rows whose greatest distance is the highest level (arXiv:2006.09011, technique 1)
 OBJECTIVES = ("denoising", "sliced")
 
@@ -129,12 +130,20 @@ class ScoreMatching(NeuralModel):
         return (self.sigmas[index].square() * value).mean()
 
     def draw(self, n: int, sampler: str | None = None, steps: int | None = None) -> Tensor:
-        """Runs the dynamics level by level, then takes the denoised points."""
+        """Runs the dynamics level by level, then takes the denoised points.
+
+        No guess of the noise is taken for larger than ten standard deviations: where there were no
+        training rows a net may say anything, and a point there would run away.
+        """
         sigmas, each = self.sigmas, max(1, (steps or self.steps) // self.levels)
         x = sigmas[0] * self.noise(n)
         for i, sigma in enumerate(sigmas):
             index, a = torch.full((n,), i, device=self.device), self.rate * sigma.square()
             for _ in range(each):
-                x = x + a / 2 * self.score(x, index) + a.sqrt() * torch.randn_like(x)
+                x = x + a / 2 * self._near(x, index) + a.sqrt() * torch.randn_like(x)
         last = torch.full((n,), self.levels - 1, device=self.device)
-        return self.points(x + sigmas[-1].square() * self.score(x, last))
+        return self.points(x + sigmas[-1].square() * self._near(x, last))
+
+    def _near(self, x: Tensor, index: Tensor) -> Tensor:
+        most = FARTHEST / self.sigmas[index][:, None]
+        return self.score(x, index).clamp(-most, most)

@@ -159,6 +159,14 @@ def test_annealed_dynamics_sample_the_gaussian():
     torch.testing.assert_close(torch.cov(x.T), torch.eye(2), atol=0.15, rtol=0)
 
 
+def test_a_score_that_overshoots_makes_no_point_run_away():
+    model = ScoreMatching(Domain((2,)))
+    model.score = lambda x, index: -10 * x / model.sigmas[index][:, None] ** 2
+    x = model.sample(1000)
+    # A step moves a coordinate by at most 5 sigma and its noise, at first sigma.
+    assert x.isfinite().all() and x.abs().max() < 10 * float(model.highest)
+
+
 def test_the_levels_reach_from_the_spread_of_the_data_down():
     model = ScoreMatching(Domain((2,)))
     rows = 3 * torch.randn(300, 2)

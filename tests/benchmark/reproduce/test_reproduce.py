@@ -203,7 +203,6 @@ NOT_RUN = {
     "pacgan-ring",
     "pacgan-grid",
     "veegan-grid",
-    "iwae-mnist",
     "stacked-mnist",
     "kid-mnist",
 }
