@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ....baselines import MODELS
-from ....metrics.numerics.row_mean import row_mean
-from ...contract.model import Budget, seeded
+from ...contract.model import Budget
 from ...tasks.discrete.debd import SETS
 from ...tasks.readers.data_root import MissingData
-from ...tasks.registry import load_task
 from ..comparison import Comparison, Finding, Listing, part
 from ..published import Published, those
+from .held_out import log_likelihood
 
 # A published method: the model of it, its arguments, and its free parameters at D bits.
 METHODS: dict[str, tuple[str, dict[str, Any], Callable[[int], int]]] = {
@@ -29,23 +27,6 @@ METHODS: dict[str, tuple[str, dict[str, Any], Callable[[int], int]]] = {
 TRAINED = 0.02  # of a trained model's tolerance, a share of the published number
 BUDGET = Budget(steps=3_000, batch_size=50)
 FLOORS = ("independent", "Chow-Liu")
-
-
-def log_likelihood(method: str, name: str) -> tuple[float, float]:
-    """Returns the mean log-likelihood of the test rows in nats, and its standard error.
-
-    Raises:
-        MissingData: The set is not in the data root.
-    """
-    task = load_task(name)
-    if task.test is None:
-        raise ValueError(f"Expected test rows of {name}, got none.")
-    model_name, arguments, _ = METHODS[method]
-    with seeded(0):
-        model = MODELS[model_name](task.domain, **arguments)
-        model.fit(task.for_training(), BUDGET)
-        found = row_mean(model.log_prob(task.test))
-    return found.value, found.stderr or 0.0
 
 
 def debd() -> Iterator[Finding | Listing]:
@@ -80,7 +61,8 @@ def _listed(name: str) -> tuple[str, ...]:
 
 
 def _kept(method: str, name: str) -> tuple[float, float]:
-    return part(f"{method} on {name}", partial(log_likelihood, method, name))
+    model, arguments, _ = METHODS[method]
+    return part(f"{method} on {name}", partial(log_likelihood, name, model, arguments, BUDGET))
 
 
 DEBD = Comparison(

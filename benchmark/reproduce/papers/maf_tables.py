@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from ....baselines import MODELS
-from ....metrics.numerics.row_mean import row_mean
-from ...contract.model import Budget, seeded
+from ...contract.model import Budget
 from ...tasks.readers.data_root import MissingData
-from ...tasks.registry import load_task
 from ...tasks.tables.maf import FILES
 from ..comparison import Comparison, Finding, part
 from ..published import Published, those
+from .held_out import log_likelihood
 
 # Units of a hidden layer, as in the paper's supplement.
 WIDTHS = {"power": 100, "gas": 100, "hepmass": 512, "miniboone": 512, "bsds300": 512}
@@ -34,23 +32,6 @@ def arguments(method: str, table: str) -> tuple[str, dict[str, Any]]:
         "MADE MoG": ("made", {"hidden": hidden, "components": 10}),
         "MAF (5)": ("maf", {"hidden": hidden, "transforms": 5}),
     }[method]
-
-
-def log_likelihood(method: str, table: str) -> tuple[float, float]:
-    """Returns the mean log-likelihood of the test rows in nats, and its standard error.
-
-    Raises:
-        MissingData: The table is not in the data root.
-    """
-    task = load_task(table)
-    if task.test is None:
-        raise ValueError(f"Expected test rows of {table}, got none.")
-    name, chosen = arguments(method, table)
-    with seeded(0):
-        model = MODELS[name](task.domain, **chosen)
-        model.fit(task.for_training(), BUDGET)
-        found = row_mean(model.log_prob(task.test))
-    return found.value, found.stderr or 0.0
 
 
 def tabular_gaussian() -> Iterator[Finding]:
@@ -71,7 +52,8 @@ def _compared(*methods: str) -> Iterator[Finding]:
 
 
 def _finding(row: Published, table: str) -> Finding:
-    compute = partial(log_likelihood, row.method, table)
+    model, chosen = arguments(row.method, table)
+    compute = partial(log_likelihood, table, model, chosen, BUDGET)
     try:
         ours, error = part(f"{row.method} on {table}", compute)
     except MissingData:
