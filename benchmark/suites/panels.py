@@ -74,8 +74,15 @@ WEIGHTS: Panel = {
     "reward_correlation": metrics.RewardCorrelation,
 }
 
-# What a suite asks beside samples and likelihoods: quality at a few function evaluations.
-STEPS = tuple(
-    Probe(n=512, steps=k, models=("ddpm", "flow-matching"), metrics=("mmd", "energy_distance"))
-    for k in (1, 5, 25)
+
+def in_steps(
+    *models: str, counts: tuple[int, ...], metrics: tuple[str, ...], n: int | None = None
+) -> tuple[Probe, ...]:
+    """Returns the probes that ask models for quality at a few steps of their sampler."""
+    return tuple(Probe(n=n, steps=k, models=models, metrics=metrics) for k in counts)
+
+
+# What a suite asks beside samples and likelihoods.
+STEPS = in_steps(
+    "ddpm", "flow-matching", counts=(1, 5, 25), metrics=("mmd", "energy_distance"), n=512
 )
