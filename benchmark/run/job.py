@@ -18,6 +18,7 @@ from ..contract.task import Task
 from ..suites.suite import ModelSpec, Suite
 from ..tasks import Outline
 from .keys.stage_keys import stage_keys
+from .users.user_model import users_refusal
 
 
 @dataclass(frozen=True)
@@ -154,15 +155,5 @@ def refused(spec: ModelSpec, task: Task) -> str:
     if task.conditional and not getattr(cls, "conditional", False):
         return "the task is conditional, and it takes no context"
     if spec.is_users:
-        return _users_reason(cls, task)
+        return users_refusal(cls, task.domain)
     return cls.supports(task.domain) or (cls.refuses(task) if wants == "task" else "") or ""
-
-
-def _users_reason(cls: Any, task: Task) -> str:
-    """What a user's `supports` says; a method or an attribute of that name may mean anything."""
-    ask = getattr(cls, "supports", None)
-    try:
-        reason = ask(task.domain) if callable(ask) else None
-    except Exception:  # not the contract's method: then there is no reason
-        return ""
-    return reason if isinstance(reason, str) else ""

@@ -17,10 +17,10 @@ from ..contract.evidence import Evidence
 from ..contract.model import GenerativeModel, Likelihood
 from ..contract.probe import Probe
 from ..contract.task import Task
+from ..contract.told import no_memory, told
 from .cost import counted_rows, synchronise
 from .scoring.subset import fixed_subset, judged
 from .seeding import all_seeded, derived_seed
-from .told import no_memory, told
 from .users.checks import check_range, checked_log_prob, checked_samples, plain
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import Any
 from ..contract.model import Diverged, GenerativeModel
 from ..contract.probe import Probe
 from ..contract.record import Phase, Record, Status
+from ..contract.told import no_memory, told
 from .job import Job
 from .keys.stage_keys import stage_keys
 from .probing import probe
 from .recording import finish, note_phase
 from .scoring.answers import Answer, score_answers
 from .store import Store
-from .told import no_memory, told
 from .training import restored, train
 
 

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from ..contract.model import Likelihood
+from ..contract.told import told
 
 BESIDE = "beside_"  # with which the names of packages of a user's folder begin
 # The program itself: other processes are started by it, wherever its file lies.
@@ -134,16 +135,8 @@ def _told(where: str) -> Iterator[None]:
         ) from None
     except BaseException as error:
         raise ValueError(
-            f"Expected {where} to import, got {type(error).__name__}: {_said(error)}."
+            f"Expected {where} to import, got {told(error, 300).rstrip('.')}."
         ) from error
-
-
-def _said(error: BaseException) -> str:
-    """The first line of an exception's text, whatever that does."""
-    try:
-        return (str(error).splitlines() or ["no message"])[0][:300].rstrip(".")
-    except Exception:  # its __str__ raises
-        return "a message that cannot be printed"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ...contract.evidence import Evidence
 from ...contract.probe import Probe
 from ...contract.record import Record, Score, read_records, write_record
 from ...contract.task import Task
+from ...contract.told import told
 from ...names import known
 from ...suites import load_suite
 from ...tasks import outline_of
@@ -25,7 +26,6 @@ from ..scoring.inputs import Inputs
 from ..scoring.subset import judged
 from ..seeding import all_seeded, derived_seed
 from ..store import Store
-from ..told import told
 from ..training import restored
 from .question import Question
 

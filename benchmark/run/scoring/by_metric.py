@@ -12,8 +12,8 @@ from ....metrics.estimate import Estimate, EstimatedMetric
 from ...contract.model import Likelihood
 from ...contract.probe import Probe
 from ...contract.record import Score
+from ...contract.told import told
 from ...suites.suite import Suite
-from ..told import told
 from .inputs import Inputs
 from .subset import judged
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ...contract.model import Budget, GenerativeModel, Likelihood
 from ...contract.task import Domain, TrainingTask
+from ...contract.told import told
 from ...names import known
 from ...suites.model_file import as_before
 from ...suites.suite import ModelSpec
@@ -21,9 +22,8 @@ from ...tasks.rewards.environments import Grid, Places
 from ..cost import PeakMemory
 from ..processes.workers import Lost, cores, run_local
 from ..seeding import all_seeded
-from ..told import told
 from .checks import checked_log_prob, checked_samples
-from .user_model import UserModel, build
+from .user_model import UserModel, build, users_refusal
 
 DOMAINS: Mapping[str, Domain] = {
     "plane": Domain((2,)),
@@ -156,7 +156,7 @@ def check_on(
         name: Name of the domain.
         arguments: Keyword arguments of the model.
     """
-    reason = _refusal(make, DOMAINS[name])
+    reason = users_refusal(make, DOMAINS[name])
     if reason:
         return [Finding(name, "not claimed", reason)]
     check = _Check(make, name, dict(arguments or {}))
@@ -175,15 +175,6 @@ def check_on(
 _HOW_TO_REFUSE = (
     " If it is not meant for such points, let a static method supports(domain) return the reason."
 )
-
-
-def _refusal(make: Callable[..., Any], domain: Domain) -> str:
-    ask = getattr(make, "supports", None)
-    try:
-        reason = ask(domain) if callable(ask) else None
-    except Exception:  # not the contract's method: a run takes it for silence, too
-        return ""
-    return reason if isinstance(reason, str) else ""
 
 
 class _Check:

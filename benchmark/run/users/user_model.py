@@ -39,6 +39,21 @@ def build(make: Callable[..., Any], domain: Domain, arguments: dict[str, Any]) -
     return UserModel(model, domain)
 
 
+def users_refusal(make: Callable[..., Any], domain: Domain) -> str:
+    """Returns why a user's model is not for a domain, or "" if it does not say.
+
+    Args:
+        make: See `build`; its `supports` may be the contract's, or mean anything.
+        domain: What one point is.
+    """
+    ask = getattr(make, "supports", None)
+    try:
+        reason = ask(domain) if callable(ask) else None
+    except Exception:  # not the contract's method: then there is no reason
+        return ""
+    return reason if isinstance(reason, str) else ""
+
+
 def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
     """Its parameters; of a callable that does not tell them, that it takes any keyword."""
     try:

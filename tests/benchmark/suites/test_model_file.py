@@ -101,7 +101,7 @@ TROUBLES = {
     "1 / 0": "ZeroDivisionError: division by zero",
     "import no_such_package_anywhere": "ModuleNotFoundError",
     "def (": "to be Python",
-    "class E(Exception):\n    def __str__(self): raise OSError\nraise E": "cannot be printed",
+    "class E(Exception):\n    def __str__(self): raise OSError\nraise E": "to import, got E",
     "raise GeneratorExit": "GeneratorExit",
 }
 

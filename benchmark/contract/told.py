@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..contract.record import MOST, clipped
+from .record import MOST, clipped
 
 # What CUDA, torch on the CPU and NumPy say where there is no memory left.
 _NO_MEMORY = ("out of memory", "t allocate memory", "unable to allocate")
