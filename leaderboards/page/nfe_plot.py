@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from ..tables.columns import label
@@ -11,7 +11,9 @@ from ..tables.entry import is_finite
 from .svg import Axis, axis, drawing, rule, spread_out, thinned, tick_below
 
 _W, _H = 720, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 130, 10, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 170, 10, 34
+_COLOURS, _DASHES = 4, ("", "7 3", "2 3", "7 3 2 3")  # lines of one colour differ in their dashes
+_LINE, _LEAD, _KEY = 14, 12, 26  # pixels between names, from the axis to their keys, of a key
 
 
 def nfe_plot(points: Sequence[Point], metric: str) -> str:
@@ -41,10 +43,12 @@ def nfe_plot(points: Sequence[Point], metric: str) -> str:
         "function evaluations per sample</text>"
         f'<text x="{_W - _RIGHT}" y="{_TOP + 6}" text-anchor="end">{escape(label(metric))}</text>'
     )
-    models = dict.fromkeys(p.model for p in drawn)
-    for place, model in enumerate(models):
-        line = [p for p in drawn if p.model == model]
-        body.append(_line(line, metric, x, y, f"c{place % 4}"))
+    lines: dict[str, list[Point]] = {}
+    for point in drawn:
+        lines.setdefault(point.model, []).append(point)
+    heights = _apart({m: y(line[-1].entries[metric].value or 0.0) for m, line in lines.items()})
+    for place, (model, line) in enumerate(lines.items()):
+        body.append(_line(line, metric, x, y, place, heights[model]))
     return drawing(_W, _H, f"{label(metric)} against function evaluations", "".join(body))
 
 
@@ -54,8 +58,22 @@ def _ends(point: Point, metric: str) -> tuple[float, float]:
     return value - error, value + error
 
 
-def _line(line: Sequence[Point], metric: str, x: Axis, y: Axis, css: str) -> str:
+def _apart(places: Mapping[str, float]) -> dict[str, float]:
+    """Moves the names of lines apart that end at about one height, none out of the drawing."""
+    names = sorted(places, key=lambda name: places[name])
+    found: list[float] = []
+    for name in names:
+        found.append(max(places[name], found[-1] + _LINE if found else _TOP + _LINE))
+    bottom = float(_H - _BOTTOM)
+    for place in reversed(range(len(found))):
+        found[place] = bottom = min(found[place], bottom)
+        bottom -= _LINE
+    return dict(zip(names, found, strict=True))
+
+
+def _line(line: Sequence[Point], metric: str, x: Axis, y: Axis, place: int, height: float) -> str:
     places = [(x(p.nfe or 0.0), y(p.entries[metric].value or 0.0)) for p in line]
+    css, dash = f"c{place % _COLOURS}", _DASHES[place // _COLOURS % len(_DASHES)]
     path = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
     bars = "".join(
         f'<path class="line {css}" d="M{a:.1f} {y(low):.1f}V{y(high):.1f}"/>'
@@ -64,6 +82,9 @@ def _line(line: Sequence[Point], metric: str, x: Axis, y: Axis, css: str) -> str
         for p, (a, b) in zip(line, places, strict=True)
         for low, high in [_ends(p, metric)]
     )
-    a, b = places[-1]
-    name = f'<text x="{a + 8:.1f}" y="{b + 4:.1f}">{escape(line[0].model)}</text>'
-    return f'<g><path class="line {css}" d="{path}"/>{bars}{name}</g>'
+    dashed, key = f'class="line {css}" stroke-dasharray="{dash}"', _W - _RIGHT + _LEAD
+    name = (
+        f'<path {dashed} d="M{key} {height:.1f}h{_KEY}"/>'
+        f'<text x="{key + _KEY + 6}" y="{height + 4:.1f}">{escape(line[0].model)}</text>'
+    )
+    return f'<g><path {dashed} d="{path}"/>{bars}{name}</g>'

@@ -1,6 +1,8 @@
 """One trained model asked for several numbers of steps: a curve, never a column."""
 
+import re
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from dgmbench.benchmark.contract.record import Record, Score
@@ -55,6 +57,19 @@ def test_the_page_draws_a_line_per_model():
     picture = nfe_plot(points([record(), record(model="ddpm")]), "mmd")
     assert picture.count("<circle") == 6
     assert ">edm</text>" in picture and ">ddpm</text>" in picture
+
+
+def test_names_of_lines_that_end_alike_stand_apart_within_the_drawing():
+    models = [f"model-{k}" for k in range(10)]
+    picture = nfe_plot(points([record(model=model) for model in models]), "mmd")
+    named = re.findall(r'y="([\d.]+)">model-\d</text>', picture)
+    heights = sorted(float(height) for height in named)
+    assert len(heights) == 10 and heights[0] > 10 and heights[-1] < 260 - 24
+    assert all(b - a >= 13.9 for a, b in pairwise(heights))
+    assert (
+        len(set(re.findall(r'<g><path class="line (c\d" stroke-dasharray="[^"]*)"', picture)))
+        == 10
+    )
 
 
 def test_one_point_is_no_curve():
