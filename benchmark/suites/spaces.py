@@ -312,10 +312,11 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "mmd-gan": {
         "batch_size": (64, 128),
         "latent": (4, 16, 64),
-        "hidden": (NARROW, WIDE),
+        "hidden": (SMALL, NARROW, WIDE),
         "channels": (16, 32),
         "weight": (0.1, 1.0),
-        "lr": (5e-4, 1e-3, 2e-3),
+        "turns": (1, 3),
+        "lr": (1e-3, 2e-3, 5e-3),
     },
     "sw-generator": {
         "batch_size": (256, 512, 1000),

@@ -3,7 +3,13 @@
 import pytest
 import torch
 from dgmbench.baselines.moment.drifting import Drifting, field
-from dgmbench.baselines.moment.mmd_gan import ALPHAS, MMDGAN, kernel, unbiased_mmd2
+from dgmbench.baselines.moment.mmd_gan import (
+    ALPHAS,
+    MMDGAN,
+    kernel,
+    unbiased_mmd2,
+    witness_slope,
+)
 from dgmbench.baselines.moment.sw_generator import SWGenerator, sliced
 from dgmbench.benchmark.contract.model import Budget
 from dgmbench.benchmark.contract.task import Domain, TrainingTask
@@ -88,6 +94,14 @@ def test_mmd_is_unbiased_and_the_kernel_is_the_papers():
         [unbiased_mmd2(torch.randn(20, 2), torch.randn(20, 2)) for _ in range(800)]
     )
     assert found.mean().abs() < 4 * found.std() / 800**0.5
+
+
+def test_the_slope_of_the_witness_is_its_gradient():
+    t, x, y = (torch.randn(n, 3, dtype=torch.float64) for n in (7, 5, 4))
+    t.requires_grad_()
+    witness = kernel(t, x).mean(1) - kernel(t, y).mean(1)
+    (expected,) = torch.autograd.grad(witness.sum(), t)
+    torch.testing.assert_close(witness_slope(t, x, y), expected)
 
 
 def test_the_penalty_of_mmd_gan_is_on_the_witness():
