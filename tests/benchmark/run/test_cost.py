@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from dgmbench.benchmark import suites
 from dgmbench.benchmark.run import training
 from dgmbench.benchmark.run.cost import Clock, counted_rows
 from dgmbench.benchmark.run.training import _over_class, _unsearched
@@ -129,7 +130,11 @@ def test_arguments_that_nobody_searched_are_told_beside_those_that_were():
     assert told("made", "image") == []  # nobody's were
 
 
-def test_recipes_know_whose_arguments_were_searched():
-    plane = recipes_of("standard")["plane"]
-    assert plane["nsf"].searched and not plane["glow"].searched
-    assert recipes_of("toy2d")["plane"]["nsf"].searched  # in standard, whose arguments it takes
+def test_recipes_know_whose_arguments_were_searched(monkeypatch):
+    recipes = {"plane": {"nsf": {"steps": 5}, "glow": {"steps": 5}}}
+    kept = {"standard": {"recipes": recipes, "trials": {"plane": {"nsf": [{}]}}}}
+    kept["toy2d"] = {"recipes": recipes}  # it takes the arguments of standard
+    monkeypatch.setattr(suites, "read_choices", kept.__getitem__)
+    for name in kept:
+        plane = recipes_of(name)["plane"]
+        assert plane["nsf"].searched and not plane["glow"].searched
