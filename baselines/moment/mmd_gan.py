@@ -94,7 +94,8 @@ def kernel(x: Tensor, y: Tensor) -> Tensor:
 def witness_slope(t: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Returns the gradient of the witness mean_i k(x_i, t) - mean_j k(y_j, t) by t, `(L, F)`.
 
-    In closed form: that of a kernel (1 + d^2 / 2a)^-a is (x - t) (1 + d^2 / 2a)^-(a + 1).
+    For features t `(L, F)`, x of data `(N, F)` and y of draws `(M, F)`. In closed form: that of a
+    kernel (1 + d^2 / 2a)^-a is (x - t) (1 + d^2 / 2a)^-(a + 1).
     """
     share = torch.cat([x.new_full((len(x),), 1 / len(x)), y.new_full((len(y),), -1 / len(y))])
     z = torch.cat([x, y])
@@ -111,7 +112,7 @@ def unbiased_mmd2(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _powers(x: Tensor, y: Tensor, more: float) -> Tensor:
-    """Returns sum_a (1 + d^2 / 2a)^-(a + more) in one pass over all a, `(N, M)`."""
+    """Returns sum_a (1 + d^2 / 2a)^-(a + more) in one pass over all a, `(N, M)`; see `kernel`."""
     square = x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T
     a = torch.tensor(ALPHAS, dtype=x.dtype, device=x.device)[:, None, None]
     return ((square.clamp_min(0) / (2 * a)).log1p() * -(a + more)).exp().sum(0)

@@ -28,28 +28,30 @@ def nfe_plot(points: Sequence[Point], metric: str) -> str:
     drawn = [p for p in points if p.nfe and metric in p.entries and is_finite(p.entries[metric])]
     if len(drawn) < 2:
         return ""
+    lines: dict[str, list[Point]] = {}
+    for point in drawn:
+        lines.setdefault(point.model, []).append(point)
+    high = max(_H, _TOP + _BOTTOM + _LINE * (len(lines) + 1))  # every name finds its place
     x = axis([p.nfe or 0.0 for p in drawn], _LEFT, _W - _RIGHT)
     errors = sorted(p.entries[metric].stderr or 0.0 for p in drawn)
     y = axis(
         [end for p in drawn for end in _ends(p, metric)],
-        _H - _BOTTOM,
+        high - _BOTTOM,
         _TOP,
         errors[len(errors) // 2],
     )
-    body = [tick_below(t, x(t), _H - _BOTTOM) for t in spread_out(x.ticks(), x)]
+    body = [tick_below(t, x(t), high - _BOTTOM) for t in spread_out(x.ticks(), x)]
     body += [rule(t, y(t), _LEFT, _W - _RIGHT) for t in thinned(y.ticks(), y)]
     body.append(
-        f'<text x="{(_LEFT + _W - _RIGHT) / 2}" y="{_H - 4}" text-anchor="middle">'
+        f'<text x="{(_LEFT + _W - _RIGHT) / 2}" y="{high - 4}" text-anchor="middle">'
         "function evaluations per sample</text>"
         f'<text x="{_W - _RIGHT}" y="{_TOP + 6}" text-anchor="end">{escape(label(metric))}</text>'
     )
-    lines: dict[str, list[Point]] = {}
-    for point in drawn:
-        lines.setdefault(point.model, []).append(point)
-    heights = _apart({m: y(line[-1].entries[metric].value or 0.0) for m, line in lines.items()})
+    ends = {model: y(line[-1].entries[metric].value or 0.0) for model, line in lines.items()}
+    heights = _apart(ends, high - _BOTTOM)
     for place, (model, line) in enumerate(lines.items()):
         body.append(_line(line, metric, x, y, place, heights[model]))
-    return drawing(_W, _H, f"{label(metric)} against function evaluations", "".join(body))
+    return drawing(_W, high, f"{label(metric)} against function evaluations", "".join(body))
 
 
 def _ends(point: Point, metric: str) -> tuple[float, float]:
@@ -58,13 +60,12 @@ def _ends(point: Point, metric: str) -> tuple[float, float]:
     return value - error, value + error
 
 
-def _apart(places: Mapping[str, float]) -> dict[str, float]:
-    """Moves the names of lines apart that end at about one height, none out of the drawing."""
+def _apart(places: Mapping[str, float], bottom: float) -> dict[str, float]:
+    """Moves the names of lines apart that end at about one height, none below the bottom."""
     names = sorted(places, key=lambda name: places[name])
     found: list[float] = []
     for name in names:
         found.append(max(places[name], found[-1] + _LINE if found else _TOP + _LINE))
-    bottom = float(_H - _BOTTOM)
     for place in reversed(range(len(found))):
         found[place] = bottom = min(found[place], bottom)
         bottom -= _LINE
