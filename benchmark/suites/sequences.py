@@ -13,7 +13,7 @@ SEQUENCES = Suite(
     summary="Four sets of token sequences, two core-minutes of training per cell: one hour on 2 "
     "cores without a GPU.",
     tasks=("hmm-8", "hmm-64", "tinyshakespeare", "jsb-chorales"),
-    models={**SAMPLE_MODELS, **named("transformer")},
+    models={**SAMPLE_MODELS, **named("transformer", "masked-diffusion")},
     metrics={
         **DISTANCE,
         "prdc": metrics.PRDC,
@@ -25,5 +25,5 @@ SEQUENCES = Suite(
     budget=Budget(steps=1500, batch_size=128, timeout=600.0),
     core_minutes=2.0,
     samples=2048,
-    spaces=spaces_of(named(*EXEMPLARS, "transformer")),
+    spaces=spaces_of(named(*EXEMPLARS, "transformer", "masked-diffusion")),
 )
