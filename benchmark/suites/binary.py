@@ -16,8 +16,8 @@ DISCRETE = named("transformer", "nade", "masked-diffusion", "rbm")
 
 BINARY = Suite(
     name="binary",
-    summary="Thirteen sets of 16 to 1,359 bits, two core-minutes of training per cell; 1,000 steps "
-    "where no recipe has been measured: seven hours on 2 cores without a GPU.",
+    summary="Thirteen sets of 16 to 1,359 bits, two core-minutes of training per cell; 1,000 "
+    "steps where no recipe has been measured: seven hours on 2 cores without a GPU.",
     tasks=(
         "nltcs",
         "plants",
