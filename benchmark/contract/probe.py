@@ -23,6 +23,7 @@ class Probe:
         draws: Draws K of a likelihood's bound or estimate; None is the model's own default.
         split: The split that samples are compared with.
         models: Names of the models that are asked; empty asks all that can answer.
+        tasks: Names of the tasks on which it is asked; empty asks on all of the suite's.
         metrics: Names of the metrics that read the answer; empty is all of the suite's.
     """
 
@@ -33,12 +34,14 @@ class Probe:
     draws: int | None = None
     split: Literal["test", "train"] = "test"
     models: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
 
     @property
     def question(self) -> dict[str, Any]:
         """What decides the evidence: not who reads it, nor what it is compared with."""
-        return {k: v for k, v in asdict(self).items() if k not in ("split", "models", "metrics")}
+        beside = ("split", "models", "tasks", "metrics")
+        return {k: v for k, v in asdict(self).items() if k not in beside}
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -114,19 +114,21 @@ def make_jobs(
         specs = [*(suite.spec(name, outline.task.kind) for name in models), *users]
         for spec in specs:
             refusal = refused(spec, outline.task)
-            probes = () if refusal else asked(suite, spec)
+            probes = () if refusal else asked(suite, spec, outline.task.name)
             for seed in seeds:
                 job = Job(suite, outline, spec, seed, device, root, probes, refusal=refusal)
                 jobs.append(replace(job, keys=stage_keys(job)))
     return jobs
 
 
-def asked(suite: Suite, spec: ModelSpec) -> tuple[Probe, ...]:
-    """Returns the probes of a suite that a model can answer."""
+def asked(suite: Suite, spec: ModelSpec, task: str) -> tuple[Probe, ...]:
+    """Returns the probes of a suite that a model can answer on a task."""
     return tuple(
         probe
         for probe in suite.probes
-        if (not probe.models or spec.name in probe.models) and _answers(spec.load(), probe)
+        if (not probe.models or spec.name in probe.models)
+        and (not probe.tasks or task in probe.tasks)
+        and _answers(spec.load(), probe)
     )
 
 

@@ -76,10 +76,14 @@ WEIGHTS: Panel = {
 
 
 def in_steps(
-    *models: str, counts: tuple[int, ...], metrics: tuple[str, ...], n: int | None = None
+    *models: str,
+    counts: tuple[int, ...],
+    metrics: tuple[str, ...],
+    tasks: tuple[str, ...] = (),
+    n: int | None = None,
 ) -> tuple[Probe, ...]:
     """Returns the probes that ask models for quality at a few steps of their sampler."""
-    return tuple(Probe(n=n, steps=k, models=models, metrics=metrics) for k in counts)
+    return tuple(Probe(n=n, steps=k, models=models, tasks=tasks, metrics=metrics) for k in counts)
 
 
 # What a suite asks beside samples and likelihoods.

@@ -6,9 +6,33 @@ from ... import metrics
 from ...baselines import MODELS
 from ..contract.model import Budget
 from ..contract.probe import DEFAULT_PROBES
-from .panels import COPIES, DISTANCE, LIKELIHOOD, SPREAD, STATES, STEPS, TRUTH
+from .panels import COPIES, DISTANCE, LIKELIHOOD, SPREAD, STATES, TRUTH, in_steps
 from .spaces import spaces_of
 from .suite import Suite
+
+# Digits show quality against evaluations, of the exemplars and of the models of few steps.
+FEW = in_steps(
+    *("ddpm", "flow-matching"),
+    counts=(1, 5, 25),
+    metrics=("mmd", "energy_distance"),
+    tasks=(
+        "ring-8",
+        "checkerboard",
+        "mixture-16",
+        "nltcs",
+        "california-housing",
+        "hmm-64",
+        "hypergrid-8x8",
+    ),
+    n=512,
+)
+DIGITS = in_steps(
+    *("ddpm", "flow-matching", "consistency", "meanflow"),
+    counts=(1, 2, 5, 10, 25, 50, 100),
+    metrics=("frechet_distance", "mmd", "energy_distance"),
+    tasks=("digits",),
+    n=512,
+)
 
 STANDARD = Suite(
     name="standard",
@@ -38,6 +62,6 @@ STANDARD = Suite(
     core_minutes=1.0,
     samples=2048,
     seeds=(0, 1, 2),
-    probes=(*DEFAULT_PROBES, *STEPS),
+    probes=(*DEFAULT_PROBES, *FEW, *DIGITS),
     spaces=spaces_of(MODELS),
 )

@@ -99,6 +99,14 @@ def test_a_metric_reads_only_the_probes_that_name_it(record):
     assert list(by_probe(record, "energy_distance")) == ["samples"]
 
 
+def test_a_question_of_some_tasks_is_asked_there_alone(tmp_path):
+    here, elsewhere = Probe(steps=3, tasks=("toy-ring",)), Probe(steps=5, tasks=("moons",))
+    found = job(ring(), suite(Probe(), here, elsewhere, mmd=metrics.MMD), tmp_path)
+    assert [p.name for p in found.probes] == ["samples", "samples: 3 steps"]
+    everywhere = job(ring(), suite(Probe(), Probe(steps=3), mmd=metrics.MMD), tmp_path)
+    assert found.keys["samples: 3 steps"] == everywhere.keys["samples: 3 steps"]
+
+
 def test_every_question_has_its_own_key(record):
     assert {"train", "score", "samples", "likelihood"} < set(record.keys)
     assert len(set(record.keys.values())) == len(record.keys) == 7
