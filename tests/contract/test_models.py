@@ -76,7 +76,8 @@ def case(name: str, word: str):
         or name in (*EXEMPLARS, "transformer")
         or not issubclass(MODELS[name], NeuralModel)
     )
-    marks = () if quick else (pytest.mark.slow,)
+    # A worker that has trained a model on a domain tries all laws on it.
+    marks = [pytest.mark.xdist_group(f"{name}-{word}"), *([] if quick else [pytest.mark.slow])]
     return pytest.param(name, DOMAINS[word], id=f"{name}-{word}", marks=marks)
 
 

@@ -67,8 +67,8 @@ def run(*words, cwd, code):
 def here(tmp_path, monkeypatch, capsys):
     """The command line in this process: what starts no worker needs no process of its own."""
 
-    def call(*words):
-        monkeypatch.chdir(tmp_path)
+    def call(*words, cwd=tmp_path):
+        monkeypatch.chdir(cwd)
         monkeypatch.setattr(sys, "argv", ["run_all.py", *words])
         with pytest.raises(SystemExit) as left:
             cli.main()
@@ -82,13 +82,13 @@ def faulty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faulty")
     (folder / "mine.py").write_text(MODELS)
     words = [w for name in ["Plain", *FAULTY] for w in ("--model", f"mine.py:{name}")]
-    common = ["run", "--tasks", "ring-8", "--models", "gmm,noise", "--timeout", "30", *words]
-    done = run(*common, "--workers", "2", cwd=folder, code=1)
-    return folder, common, done, {r.model: r for r in read_records(folder / "results" / "quick")}
+    common = ["run", "--tasks", "ring-8", "--models", "gmm,noise", "--timeout", "20"]
+    done = run(*common, *words, "--workers", "2", cwd=folder, code=1)
+    return folder, done, {r.model: r for r in read_records(folder / "results" / "quick")}
 
 
 def test_faulty_models_are_rows_and_the_others_go_on(faulty):
-    _, _, done, records = faulty
+    _, done, records = faulty
     told = {name: (records[name].status, records[name].phase) for name in FAULTY}
     assert told == {
         "Raises": ("failed", "train"),
@@ -104,7 +104,7 @@ def test_faulty_models_are_rows_and_the_others_go_on(faulty):
 
 
 def test_a_newcomers_numbers_stand_beside_the_baselines(faulty):
-    folder, _, _, records = faulty
+    folder, _, records = faulty
     scores = {s.metric: s for s in records["Plain"].scores}
     # A standard-normal fit of the ring: variance 1/2 + 0.01 a coordinate, NLL = log(2 pi e 0.51).
     assert scores["nll"].value == pytest.approx(2.165, abs=0.05)
@@ -114,14 +114,13 @@ def test_a_newcomers_numbers_stand_beside_the_baselines(faulty):
     assert "Plain" in board
 
 
-def test_what_is_done_is_not_done_again_and_what_failed_is(faulty):
-    folder, common, _, before = faulty
-    sound = [w for w in common if w not in FAULTY]
+def test_what_is_done_is_not_done_again_and_what_failed_is(faulty, here):
+    folder, _, before = faulty
     sound = ["run", "--tasks", "ring-8", "--models", "gmm,noise", "--model", "mine.py:Plain"]
-    done = run(*sound, cwd=folder, code=0)
-    assert "3 cells, 3 done, 0 to do; about 0.0 minutes" in done.stdout
-    again = run(*sound, "--model", "mine.py:Raises", cwd=folder, code=1)
-    assert "4 cells, 3 done, 1 to do; unknown minutes" in again.stdout
+    code, told, _ = here(*sound, cwd=folder)
+    assert code == 0 and "3 cells, 3 done, 0 to do; about 0.0 minutes" in told
+    code, told, _ = here(*sound, "--model", "mine.py:Raises", cwd=folder)
+    assert code == 1 and "4 cells, 3 done, 1 to do; unknown minutes" in told
     after = {r.model: r for r in read_records(folder / "results" / "quick")}
     assert after["gmm"].created == before["gmm"].created
 

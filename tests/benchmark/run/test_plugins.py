@@ -74,6 +74,7 @@ def folder(tmp_path_factory):
 RUN = ("run", "--plugin", "my_lab.py", "--suite", "mine", "--models", "gaussian,oracle,noise")
 
 
+@pytest.mark.slow
 def test_a_suite_of_ones_own_runs_with_task_metric_and_map(folder):
     call(folder, *RUN)
     found = {r.model: r for r in read_records(folder / "results" / "mine")}

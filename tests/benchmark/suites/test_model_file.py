@@ -164,9 +164,8 @@ def test_a_factory_is_as_good_as_a_class(tmp_path):
     assert load_model_class(f"{tmp_path / 'make.py'}:wide")().width == 1
 
 
-@pytest.mark.parametrize(
-    "script", [pytest.param("run.py", marks=pytest.mark.slow), "env/bin/dgmbench"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["run.py", "env/bin/dgmbench"])
 def test_a_program_within_the_folder_of_a_model_goes_on(tmp_path, script):
     """As `.venv/bin/dgmbench` does where a project holds its environment: it starts processes."""
     (tmp_path / "mine.py").write_text(

@@ -221,6 +221,7 @@ def distributed_worker(rank: int, path: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_see_what_one_sees(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     script = (

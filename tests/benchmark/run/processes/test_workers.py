@@ -171,7 +171,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_nothing_outlives_the_harness(tmp_path, how):
     harness = subprocess.Popen(
         [sys.executable, "-c", HARNESS, str(HERE), str(tmp_path)],
