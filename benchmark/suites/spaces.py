@@ -171,10 +171,10 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "lr": (1e-3, 2e-3, 4e-3),
     },
     "made": {
-        "batch_size": (128, 256, 512),
+        "batch_size": (32, 128, 256, 512),
         "hidden": (WIDE, WIDER, ONE),
         "components": (8, 32),
-        "decay": (0.0, 0.1),
+        "decay": (0.0, 0.1, 1.0),
         "lr": (1e-3, 2e-3, 5e-3),
     },
     "nade": {

@@ -38,7 +38,8 @@ def test_tasks_are_grouped_by_kind(narrow, root):
     heads = [line.split()[0] for line in lines if line.endswith("summary")]
     images = ["image", "colour-image", "binary-image"]
     rewards = ["grid", "bit-sequence", "bits", "wide-target", "target"]
-    assert heads == ["plane", "vector", *images, "table", "binary", "sequence", *rewards]
+    bits = ["binary", "wide-binary"]
+    assert heads == ["plane", "vector", *images, "table", *bits, "sequence", *rewards]
     (mnist,) = (line for line in lines if line.startswith("mnist "))
     assert mnist.split()[:5] == ["mnist", "*", "1x28x28", "256", "50,000"]
 

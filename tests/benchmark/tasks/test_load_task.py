@@ -24,7 +24,7 @@ FROM_ROOT = [
     "miniboone-1523", "nltcs", "pumsb-star", "tinyshakespeare", "jsb-chorales", "hf:owner/name",
 ]  # fmt: skip
 KINDS = {"plane", "vector", "image", "table", "binary", "sequence", "grid"}
-KINDS |= {"binary-image", "colour-image"}
+KINDS |= {"binary-image", "colour-image", "wide-binary"}
 
 SHOWN = {"domain", "train", "val", "log_reward", "log_partial_reward", "context"}
 
