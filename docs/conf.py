@@ -1,6 +1,8 @@
 """How Sphinx builds these pages: `make docs`."""
 
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 from dgmbench import __version__
@@ -28,6 +30,8 @@ myst_heading_anchors = 3
 suppress_warnings = ["ref.python"]
 
 autosummary_generate = True
+# The pages of modules that are no more would stay.
+shutil.rmtree(Path(__file__).parent / "api" / "generated", ignore_errors=True)
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_default_options = {"members": True, "show-inheritance": True}
