@@ -58,7 +58,7 @@ class Job:
     @property
     def budget(self) -> Budget:
         """What the model may spend."""
-        return self.suite.budget_of(self.model.name, self.task.kind)
+        return self.suite.budget_of(self.model.name, self.task.kind, self.task.name)
 
     @property
     def cell(self) -> tuple[str, str, int]:

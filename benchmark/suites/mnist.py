@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from ... import metrics
 from ..contract.model import Budget
 from ..contract.probe import Probe
@@ -20,7 +23,7 @@ STEPS = in_steps(
     metrics=("frechet_distance", "mmd", "energy_distance"),
     n=512,
 )
-PLAYERS = {**PIXEL_MODELS, **PICTURES}
+PLAYERS: Mapping[str, Callable[..., Any]] = {**PIXEL_MODELS, **PICTURES}
 
 MNIST = Suite(
     name="mnist",

@@ -72,6 +72,8 @@ class Recipe:
             nobody looked.
         own: Whether the user asked for this budget, so that it was not chosen for the suite.
         searched: Whether its arguments won a search, and are not the defaults for want of one.
+        steps_on: Steps on the tasks, by name, whose steps cost so little that the compute class
+            has time for more than half as many again.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class Recipe:
     converged: bool | None = None
     own: bool = False
     searched: bool = False
+    steps_on: Mapping[str, int] = field(default_factory=dict)
 
 
 NO_RECIPE = Recipe()
@@ -129,8 +132,8 @@ class Suite:
         arguments = self.recipes.get(kind, {}).get(model, NO_RECIPE).arguments
         return ModelSpec(model, spec.target, {**spec.arguments, **arguments})
 
-    def budget_of(self, model: str, kind: str) -> Budget:
-        """Returns what a model may spend on a kind of task: what its recipe says.
+    def budget_of(self, model: str, kind: str, task: str = "") -> Budget:
+        """Returns what a model may spend on a task of a kind: what its recipe says.
 
         A model without a recipe may spend the median of those that have one: of their steps, and
         of their batch sizes.
@@ -138,7 +141,7 @@ class Suite:
         recipes = self.recipes.get(kind, {})
         chosen = [recipe for recipe in recipes.values() if not recipe.own]
         ours = [recipes[model]] if model in recipes else chosen
-        steps = [r.steps for r in ours if r.steps]
+        steps = [n for r in ours if (n := r.steps_on.get(task, r.steps))]
         sizes = [r.batch_size for r in ours if r.batch_size]
         return replace(
             self.budget,

@@ -1,9 +1,9 @@
 """Fair play: recipes are chosen once per kind of task, by as many trials for every model.
 
-A trial trains a model with arguments drawn at random from its space and judges it on val, on up
-to three tasks of the kind; test is not touched. Where a suite names a compute class, the steps of
-a trial follow from the processor seconds that a step takes. Spaces, trials and winners are kept in
-a file beside the suite; what was chosen before is a trial like another.
+A trial trains a model with arguments drawn at random from its space and judges it on val, on three
+tasks of the kind or those that are named; test is not touched. Where a suite names a compute
+class, the steps of a trial follow from the processor seconds that a step takes. Spaces, trials and
+winners are kept in a file beside the suite; what was chosen before is a trial like another.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from .halving import halving
 from .trial import Trial, on_val, run_trial, trial_of, whole_run
 
 MOST_TASKS = 3
+# Times the steps of the slowest task: where the class has time for more, more are made.
+CHEAPER = 1.5
 
 
 def tune(
@@ -81,7 +83,8 @@ def tune(
     for kind, outlines in by_kind.items():
         for model in chosen_models:
             spec = ModelSpec.of(model, suite.models[model])
-            admitted = [o for o in outlines[:MOST_TASKS] if not refused(spec, o.task)]
+            asked = outlines if tasks else outlines[:MOST_TASKS]
+            admitted = [o for o in asked if not refused(spec, o.task)]
             if admitted and steps_only:
                 _keep(suite, kind, model, timed(suite, spec, admitted, where))
             elif admitted and (again or not _tried(suite, kind, model, trials)):
@@ -90,19 +93,30 @@ def tune(
 
 
 def timed(suite: Suite, spec: ModelSpec, outlines: Sequence[Outline], device: str) -> Recipe:
-    """Returns a model's recipe with the steps that its slowest task has time for; no trials."""
+    """Returns a model's recipe with the steps that its tasks have time for; no trials."""
     kind = outlines[0].task.kind
     recipes = [recipes_of(name).get(kind, {}) for name in (suite.name, STEPS_FROM)]
     before = next((found[spec.name] for found in recipes if spec.name in found), Recipe())
-    found = dict(before.arguments)
+    chosen = dict(before.arguments)
     if before.batch_size:
-        found["batch_size"] = before.batch_size
-    trials = [trial_of(suite, spec, outline, found, device) for outline in outlines]
+        chosen["batch_size"] = before.batch_size
+    trials = [trial_of(suite, spec, outline, chosen, device) for outline in outlines]
     with _one_thread():
-        steps = min(whole_run(trial.job, on_val(trial.job.outline.load())) for trial in trials)
-    print(f"{kind} {spec.name}: {steps} steps", flush=True)
+        found = {t.job.task.name: whole_run(t.job, on_val(t.job.outline.load())) for t in trials}
+    steps, steps_on = shared_steps(found)
+    print(f"{kind} {spec.name}: {steps} steps {steps_on or ''}", flush=True)
     size = trials[0].job.suite.budget.batch_size
-    return Recipe(dict(before.arguments), steps, size)
+    return Recipe(dict(before.arguments), steps, size, steps_on=steps_on)
+
+
+def shared_steps(found: Mapping[str, int]) -> tuple[int, dict[str, int]]:
+    """Returns the steps of the slowest task, which others share, and those of much cheaper ones.
+
+    Args:
+        found: Steps that the compute class has time for, by task.
+    """
+    least = min(found.values())
+    return least, {task: steps for task, steps in found.items() if steps > CHEAPER * least}
 
 
 @contextmanager
@@ -147,14 +161,16 @@ def _write(suite: Suite, kind: str, model: str, trials: list[Trial], most: int) 
     whole = [t for t in last if t.value is not None]
     recipe: dict[str, Any] = {"arguments": {}}
     if whole:
-        # The tasks of a kind share a recipe; the slowest sets its steps.
+        # The slowest task sets the steps of all but much cheaper ones.
         winner = min(whole, key=lambda t: t.steps)
+        _, steps_on = shared_steps({t.job.task.name: t.steps for t in whole})
         known_ends = [t.converged for t in whole if t.converged is not None]
         recipe = {
             "arguments": dict(winner.job.model.arguments),
             "steps": winner.steps,
             "batch_size": winner.job.suite.budget.batch_size,
             "converged": all(known_ends) if known_ends else None,
+            **({"steps_on": steps_on} if steps_on else {}),
         }
     choices.setdefault("recipes", {}).setdefault(kind, {})[model] = recipe
     choices.setdefault("trials", {}).setdefault(kind, {})[model] = [t.told() for t in trials]
@@ -168,6 +184,8 @@ def _keep(suite: Suite, kind: str, model: str, recipe: Recipe) -> None:
     """Merges a recipe without trials into the file beside the suite."""
     choices = read_choices(suite.name)
     told = {"arguments": recipe.arguments, "batch_size": recipe.batch_size, "steps": recipe.steps}
+    if recipe.steps_on:
+        told["steps_on"] = recipe.steps_on
     choices.setdefault("recipes", {}).setdefault(kind, {})[model] = told
     _store(suite, choices)
 

@@ -152,6 +152,7 @@ def _changed(recipe: Recipe, variant: Variant) -> Recipe:
         variant.steps or recipe.steps,
         variant.batch_size or recipe.batch_size,
         own=variant.has_budget,
+        steps_on={} if variant.steps else recipe.steps_on,
     )
 
 

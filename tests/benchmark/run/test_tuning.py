@@ -8,7 +8,7 @@ import pytest
 import torch
 from dgmbench.benchmark.contract.model import Budget
 from dgmbench.benchmark.run import pace as paces
-from dgmbench.benchmark.run.job import Job
+from dgmbench.benchmark.run.job import Job, make_jobs
 from dgmbench.benchmark.run.tuning import halving as search
 from dgmbench.benchmark.run.tuning import trial as trials
 from dgmbench.benchmark.run.tuning import tune as tuning
@@ -166,6 +166,21 @@ def test_a_model_without_a_recipe_gets_the_median():
     mine = suite.budget_of("mine", "plane")
     assert (mine.steps, mine.batch_size) == (300, 96)
     assert suite.budget_of("nsf", "image") == suite.budget
+
+
+def test_a_task_whose_steps_are_cheap_has_its_own_number_of_them():
+    assert tuning.shared_steps({"small": 900, "middle": 140, "large": 100}) == (
+        100,
+        {"small": 900},
+    )
+    recipes = {"binary": {"nade": Recipe(steps=100, steps_on={"nltcs": 900}), "made": Recipe()}}
+    recipes["binary"]["vae"] = Recipe(steps=300)
+    suite = replace(SUITES["binary"], recipes=recipes)
+    assert suite.budget_of("nade", "binary", "nltcs").steps == 900
+    assert suite.budget_of("nade", "binary", "plants").steps == 100
+    assert suite.budget_of("mine", "binary", "nltcs").steps == 600
+    (job,) = make_jobs(suite, [outline_of("nltcs")], ["nade"], [], [0], "cpu", Path("."))
+    assert job.budget.steps == 900
 
 
 def test_more_trials_than_the_rule_are_refused():
