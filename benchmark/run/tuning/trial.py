@@ -31,6 +31,7 @@ TRIAL_SEED = 9_001
 # What a step takes is the difference of two runs that read val as often. It must be some seconds,
 # and a clear share of what the shorter one took, for what comes once (an EBM's log Z) varies.
 LEAST, CLEAR, MOST_TIMED = 1.0, 0.25, 50_000
+VAL_TIMED = 64  # rows of val: readings are no part of a step, and of all rows take minutes
 # Of few rows of val: log p of all of them can cost more than the training of a short trial.
 LIKELIHOOD = Probe("likelihood", n=512)
 FELL = 0.01  # of the range of validation losses: less in the last fifth of a run is convergence
@@ -127,10 +128,13 @@ def whole_run(job: Job, task: Task) -> int:
 
 def _timed(job: Job, task: Task, steps: int) -> float:
     """Core seconds of a run of so many steps."""
+    shown = task.for_training()
+    if shown.val is not None and not shown.context:
+        shown = replace(shown, val=shown.val[:VAL_TIMED])
     with all_seeded(TRIAL_SEED):
         model = made(job)
         clock = Clock(job.device)
-        model.fit(task.for_training(), replace(job.suite.budget, steps=steps))
+        model.fit(shown, replace(job.suite.budget, steps=steps))
         return clock.core_seconds()
 
 
