@@ -8,7 +8,7 @@ from typing import Any
 from ... import metrics
 from ..contract.model import Budget
 from ..contract.probe import Probe
-from .panels import COPIES, DISTANCE, LIKELIHOOD, PIXEL_MODELS, SPREAD, in_steps, named
+from .panels import COPIES, DISTANCE, LIKELIHOOD, PICTURE_STEPS, PIXEL_MODELS, SPREAD, named
 from .spaces import spaces_of
 from .suite import Suite
 
@@ -16,12 +16,6 @@ from .suite import Suite
 PICTURES = named(
     *("iwae", "iaf-vae", "vampprior-vae", "vq-vae", "glow", "nade", "pixelcnn", "transformer"),
     *("edm", "ot-cfm", "consistency", "meanflow", "drifting", "r3gan"),
-)
-STEPS = in_steps(
-    *("ddpm", "flow-matching", "consistency", "meanflow"),
-    counts=(1, 2, 5, 10, 25, 50, 100),
-    metrics=("frechet_distance", "mmd", "energy_distance"),
-    n=512,
 )
 PLAYERS: Mapping[str, Callable[..., Any]] = {**PIXEL_MODELS, **PICTURES}
 
@@ -43,6 +37,6 @@ MNIST = Suite(
     core_minutes=15.0,
     samples=2048,
     # Of all 10,000 test rows an importance-weighted bound would cost more than training.
-    probes=(Probe("samples"), Probe("likelihood", n=512), *STEPS),
+    probes=(Probe("samples"), Probe("likelihood", n=512), *PICTURE_STEPS),
     spaces=spaces_of(PLAYERS),
 )

@@ -79,14 +79,20 @@ def in_steps(
     *models: str,
     counts: tuple[int, ...],
     metrics: tuple[str, ...],
-    tasks: tuple[str, ...] = (),
     n: int | None = None,
 ) -> tuple[Probe, ...]:
     """Returns the probes that ask models for quality at a few steps of their sampler."""
-    return tuple(Probe(n=n, steps=k, models=models, tasks=tasks, metrics=metrics) for k in counts)
+    return tuple(Probe(n=n, steps=k, models=models, metrics=metrics) for k in counts)
 
 
 # What a suite asks beside samples and likelihoods.
 STEPS = in_steps(
     "ddpm", "flow-matching", counts=(1, 5, 25), metrics=("mmd", "energy_distance"), n=512
+)
+# Quality against evaluations on images, of the exemplars and of the models of few steps.
+PICTURE_STEPS = in_steps(
+    *("ddpm", "flow-matching", "consistency", "meanflow"),
+    counts=(1, 2, 5, 10, 25, 50, 100),
+    metrics=("frechet_distance", "mmd", "energy_distance"),
+    n=512,
 )
